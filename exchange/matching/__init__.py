@@ -1,0 +1,1 @@
+"""The order book and the rules by which orders meet."""

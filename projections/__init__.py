@@ -1,0 +1,1 @@
+"""Pure folds from events to what clients see: user views, quotes, steps."""
