@@ -1,0 +1,19 @@
+"""${message}
+
+Follows ${down_revision or "nothing"}. Written on ${create_date}.
+"""
+
+from alembic import op
+
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+branch_labels = ${repr(branch_labels)}
+depends_on = ${repr(depends_on)}
+
+
+def upgrade() -> None:
+    ${upgrades if upgrades else 'op.execute("")'}
+
+
+def downgrade() -> None:
+    raise NotImplementedError("a log is never taken back to an older schema: restore a backup")
