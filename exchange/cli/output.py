@@ -1,0 +1,94 @@
+"""What commands print: JSON documents and tables to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
+
+import orjson
+import typer
+
+Tell = Callable[[int, int], None]
+"""Told (done, total) now and then."""
+
+PIPED_WIDTH: Final = 10_000
+"""Columns of a table that goes into a file or another program: nothing is cut or wrapped."""
+
+
+class Column(NamedTuple):
+    """A column of a table."""
+
+    name: str
+    right: bool = False
+    """Whether its values, numbers, stand on the right."""
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document over several lines."""
+    typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+
+
+def print_json_line(document: Any) -> None:
+    """Print a JSON document on one line, at once."""
+    typer.echo(orjson.dumps(document))
+
+
+def print_json_items(head: dict[str, Any], name: str, items: Iterable[Any]) -> None:
+    """Print one JSON document: `head` and under `name` a list, an item per line, which may be longer than memory."""
+    typer.echo(orjson.dumps(head)[:-1] + (b"," if head else b"") + orjson.dumps(name) + b":[", nl=False)
+    separator = b"\n"
+    for item in items:
+        typer.echo(separator + orjson.dumps(item), nl=False)
+        separator = b",\n"
+    typer.echo(b"\n]}")
+
+
+def print_table(title: str, columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table with a heading; one without rows says so in a line."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for column in columns:
+        table.add_column(column.name, justify="right" if column.right else "left")
+    for row in rows:
+        # As Text: a user may be called [red].
+        table.add_row(*(Text(str(value)) for value in row))
+    console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
+    if table.row_count:
+        console.print(table)
+    else:
+        typer.echo(f"{title}: none")
+
+
+def print_facts(facts: Iterable[tuple[str, object]]) -> None:
+    """Print names with their values, one per line, aligned."""
+    pairs = [(name, str(value)) for name, value in facts]
+    width = max(len(name) for name, _ in pairs)
+    for name, value in pairs:
+        typer.echo(f"{name:<{width}}  {value}")
+
+
+def tell(text: str) -> None:
+    """Say something to the person at the terminal, on standard error."""
+    typer.echo(text, err=True)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Tell]:
+    """A bar with rate and time left while the block runs; nothing where standard error is no terminal."""
+    if not sys.stderr.isatty():
+        yield _silent
+        return
+    from exchange.cli.progress_bar import progress_bar
+
+    with progress_bar(what) as told:
+        yield told
+
+
+def _silent(done: int, total: int) -> None:
+    pass

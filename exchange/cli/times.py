@@ -1,0 +1,23 @@
+"""Times of the log as people read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Final
+
+CHINA: Final = timezone(timedelta(hours=8))
+"""China has had no summer time since 1991."""
+
+
+def utc_text(at_ns: int) -> str:
+    """`2026-10-06T06:30:00.000000000Z`; all nine digits, so that `--at` finds the same entry again."""
+    return f"{_second(at_ns, UTC).strftime('%Y-%m-%dT%H:%M:%S')}.{at_ns % 1_000_000_000:09d}Z"
+
+
+def china_text(at_ns: int) -> str:
+    """`2026-10-06T14:30:00.000000000+08:00`, the same moment in China."""
+    return f"{_second(at_ns, CHINA).strftime('%Y-%m-%dT%H:%M:%S')}.{at_ns % 1_000_000_000:09d}+08:00"
+
+
+def _second(at_ns: int, zone: tzinfo) -> datetime:
+    return datetime.fromtimestamp(at_ns // 1_000_000_000, zone)

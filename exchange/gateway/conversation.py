@@ -1,0 +1,499 @@
+"""One client's conversation, without sockets: what it says comes in as text, what it is told goes out as steps.
+
+A conversation holds cursors and nothing of the picture itself. `_step` is the only function that moves them, all of
+them to the same place in the log; who calls it, and when, is policy and cannot make a step wrong.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from hashlib import sha256
+from typing import Any, Final, Literal, NamedTuple, Protocol, assert_never
+
+import orjson
+
+from exchange.domain.commands import Command
+from exchange.domain.events import Facts
+from exchange.domain.values import AccountId, InstrumentId
+from exchange.gateway.dialects.guide import GuideDialect
+from exchange.gateway.messages import (
+    NAME_CHARACTERS_MAX,
+    CancelOrderMessage,
+    ChangePassword,
+    ConfirmSettlement,
+    FieldError,
+    FrameError,
+    InsertOrderMessage,
+    Message,
+    PeekMessage,
+    Ping,
+    ReqLogin,
+    SetChart,
+    SubscribeQuote,
+    UnknownAidError,
+    parse,
+)
+from exchange.gateway.notices import Code
+from exchange.gateway.orders import cancel_order, insert_order
+from projections.fold import Projections
+from projections.user_view import BEFORE_ALL
+
+NOTICES_MAX: Final = 100
+"""Notices kept for a client that does not ask for them; older ones are dropped."""
+INBOX_MAX: Final = 64
+"""Messages that may wait while a password is being checked."""
+SUBSCRIPTIONS_MAX: Final = 1_000
+"""Instruments one connection may subscribe to."""
+BID: Final = "qaexchange"
+"""The business id of a login on `/ws`; it may be left out."""
+
+Level = Literal["INFO", "WARNING", "ERROR"]
+
+
+class User(NamedTuple):
+    """Who speaks: the name of the login, and the account behind it."""
+
+    name: str
+    account_id: AccountId
+
+
+class Line(Protocol):
+    """The way to the client."""
+
+    writable: bool
+    """False while the client reads too slowly: it gets no step meanwhile, and one larger step afterwards."""
+
+    def send(self, text: bytes) -> None:
+        """Send one text."""
+        ...
+
+    def disconnect(self, code: int, reason: str) -> None:
+        """End the connection with a close code and its reason."""
+        ...
+
+
+class Desk(Protocol):
+    """What a conversation asks of the exchange behind it."""
+
+    log_id: str
+    epoch: int
+    """Raised by every start, so that no two connections ever have the same number and epoch."""
+
+    def submit(self, conversation: Conversation, command: Command, client_id: str) -> Code | None:
+        """Have a command decided; a code says why it was not even taken."""
+        ...
+
+    def authenticate(self, conversation: Conversation, name: str, secret: str) -> None:
+        """Check a login; `login_succeeded` or `login_failed` is called when that is done."""
+        ...
+
+    def change_password(self, conversation: Conversation, user: User, old: str, new: str) -> None:
+        """Check and change a password; the outcome comes as a notice."""
+        ...
+
+    def history_differs(self, conversation: Conversation) -> None:
+        """A client came back with a version or a log that this log does not have."""
+        ...
+
+
+class News(Protocol):
+    """Where a conversation reads the views, and says what it waits for."""
+
+    projections: Projections
+
+    def arrived(self, conversation: Conversation) -> None:
+        """A client connected and has not logged in."""
+        ...
+
+    def login_began(self, conversation: Conversation) -> None:
+        """A login came and is being checked."""
+        ...
+
+    def logged_in(self, conversation: Conversation, account_id: AccountId) -> None:
+        """From now on wake the conversation for this account's news."""
+        ...
+
+    def subscribed(self, conversation: Conversation, added: list[InstrumentId], removed: list[InstrumentId]) -> None:
+        """From now on wake it for these quotes, and for those no more."""
+        ...
+
+    def parked(self, conversation: Conversation) -> None:
+        """It waits for news."""
+        ...
+
+    def stepped(self, conversation: Conversation) -> None:
+        """It got a step."""
+        ...
+
+    def marks_open(self, conversation: Conversation) -> bool:
+        """Whether a step for marks alone may be made now."""
+        ...
+
+    def left(self, conversation: Conversation) -> None:
+        """It is over."""
+        ...
+
+
+class Conversation:
+    """What one connection said and was told."""
+
+    __slots__ = (
+        "_checking",
+        "_cursor",
+        "_desk",
+        "_dialect",
+        "_dropped_quotes",
+        "_echo",
+        "_inbox",
+        "_line",
+        "_news",
+        "_notices",
+        "_notices_given",
+        "_quote_cursors",
+        "is_parked",
+        "number",
+        "user",
+    )
+
+    def __init__(self, number: int, line: Line, desk: Desk, news: News, dialect: GuideDialect) -> None:
+        self.number = number
+        self._line = line
+        self._desk = desk
+        self._news = news
+        self._dialect = dialect
+        self.user: User | None = None
+        self.is_parked = False
+        self._cursor = BEFORE_ALL
+        """The client's mirror equals the view at this log_seq."""
+        self._quote_cursors: dict[InstrumentId, int] = {}
+        """The same for each subscribed quote."""
+        self._dropped_quotes: dict[InstrumentId, None] = {}
+        """Quotes that the mirror still holds and the view does not any more."""
+        self._echo: str | None = None
+        """A subscription to be echoed with the next step."""
+        self._notices: deque[tuple[str, dict[str, str | int]]] = deque(maxlen=NOTICES_MAX)
+        self._notices_given = 0
+        self._checking: ReqLogin | None = None
+        """The login whose password is being checked."""
+        self._inbox: deque[bytes] = deque()
+        news.arrived(self)
+
+    # What the connection says.
+
+    def on_text(self, text: bytes) -> None:
+        """One message of the client, in the order in which they came."""
+        if self._checking is not None:
+            if len(self._inbox) >= INBOX_MAX:
+                self._line.disconnect(1008, f"more than {INBOX_MAX} messages while the login was being checked")
+            else:
+                self._inbox.append(text)
+            return
+        try:
+            message = parse(text)
+        except FrameError as error:
+            self._line.disconnect(error.code, error.reason)
+        except UnknownAidError as error:
+            self._notify_now("WARNING", Code.UNKNOWN_AID, {"aid": error.aid})
+        except FieldError as error:
+            self._notify_now("ERROR", Code.WRONG_FIELD, {"aid": error.aid, "detail": error.detail})
+        else:
+            self._hear(message)
+
+    def on_writable(self) -> None:
+        """The client reads again."""
+        if self.is_parked:
+            self._answer_peek()
+
+    def on_disconnect(self) -> None:
+        """The connection is over."""
+        self.is_parked = False
+        self._checking = None
+        self._inbox.clear()
+        self._news.left(self)
+
+    # What the exchange tells.
+
+    @property
+    def subscriptions(self) -> list[InstrumentId]:
+        """The instruments whose quotes are sent."""
+        return list(self._quote_cursors)
+
+    @property
+    def holds_positions(self) -> bool:
+        """Whether the user's figures depend on marks."""
+        return self.user is not None and self._news.projections.user(self.user.account_id).holds_positions
+
+    def mark_news(self) -> bool:
+        """Whether a mark that the user's figures read is newer than the mirror."""
+        return self.user is not None and self._news.projections.user(self.user.account_id).mark_news(self._cursor)
+
+    def wake(self) -> None:
+        """There may be news: answer a parked peek with it; otherwise the next peek finds it."""
+        if self.is_parked and self._line.writable and self._has_news():
+            self._step()
+
+    def peek_timed_out(self) -> None:
+        """A peek was parked for the longest time: answer without news, so that the client knows that we are there."""
+        if self.is_parked and self._line.writable:
+            self.is_parked = False
+            self._send([], self._cursor if self.user else None)
+
+    def login_late(self) -> None:
+        """No login came in time."""
+        self._line.disconnect(1008, "no login came in time")
+
+    def notify(self, level: Level, code: Code, facts: Facts) -> None:
+        """Add a notice; it goes out with the next step."""
+        self._notices_given += 1
+        notice_id = f"{self._desk.epoch}.{self.number}.{self._notices_given}"
+        self._notices.append((notice_id, self._notice(level, code, facts)))
+
+    def login_succeeded(self, user: User) -> None:
+        """The password was right: answer with the step that leads the client's mirror to now."""
+        login = self._checking
+        if login is None:
+            return  # the client left meanwhile
+        self.user = user
+        self._news.logged_in(self, user.account_id)
+        self._cursor = self._known_version(login)
+        self._notices.appendleft(("auth_result", self._notice("INFO", Code.LOGIN_OK, {})))
+        is_parked = self.is_parked
+        self._step()
+        if is_parked:  # this answer came unasked: a peek from before the login still waits for one of its own
+            self._peek()
+        self._read_inbox()
+
+    def login_failed(self, code: Code) -> None:
+        """The login was refused; the client may try again."""
+        if self._checking is None:
+            return
+        self._news.arrived(self)
+        auth_result = self._notice("ERROR", code, {})
+        self._send([{"notify": {"auth_result": auth_result}}], None)
+        self._read_inbox()
+
+    def give_up_login(self, reason: str) -> None:
+        """The login could be neither granted nor refused: end the connection, so that the client tries anew."""
+        self._line.disconnect(1011, reason)
+
+    # Messages.
+
+    def _hear(self, message: Message) -> None:
+        match message:
+            case PeekMessage():
+                self._peek()
+            case Ping():
+                self._line.send(b'{"aid":"pong"}')
+            case ReqLogin():
+                self._login(message)
+            case SubscribeQuote():
+                self._subscribe(message)
+            case InsertOrderMessage() | CancelOrderMessage():
+                self._order(message)
+            case ChangePassword():
+                self._change_password(message)
+            case SetChart():
+                self._notify_now(
+                    "WARNING", Code.CHARTS_NOT_SERVED, {"chart_id": message.chart_id[:NAME_CHARACTERS_MAX]}
+                )
+            case ConfirmSettlement():
+                pass  # every settlement statement counts as confirmed
+            case _:
+                assert_never(message)
+
+    def _peek(self) -> None:
+        if self.is_parked:
+            return  # a second peek while one is parked changes nothing
+        self.is_parked = True
+        self._answer_peek()
+
+    def _answer_peek(self) -> None:
+        if self._line.writable and self._has_news():
+            self._step()
+        else:
+            self._news.parked(self)
+
+    def _login(self, message: ReqLogin) -> None:
+        if self.user is not None:
+            self._notify_now("WARNING", Code.ALREADY_LOGGED_IN, {"user": self.user.name})
+        elif message.bid not in ("", BID):
+            self._notify_now("ERROR", Code.WRONG_FIELD, {"aid": "req_login", "detail": f"`bid` must be {BID}"})
+        else:
+            self._checking = message
+            self._news.login_began(self)
+            self._desk.authenticate(self, message.user_name, message.password)
+
+    def _subscribe(self, message: SubscribeQuote) -> None:
+        if self.user is None:
+            self._notify_now("ERROR", Code.NOT_LOGGED_IN, {"aid": "subscribe_quote"})
+            return
+        names = dict.fromkeys(name.strip() for name in message.ins_list.split(",") if name.strip())
+        if len(names) > SUBSCRIPTIONS_MAX:
+            facts: Facts = {"count": len(names), "most": SUBSCRIPTIONS_MAX}
+            self._notify_now("ERROR", Code.TOO_MANY_SUBSCRIPTIONS, facts)
+            return
+        market = self._news.projections.market
+        wanted = [InstrumentId(name) for name in names if market.knows(name)]
+        unknown = [name for name in names if not market.knows(name)]
+        if unknown:
+            self.notify("WARNING", Code.UNKNOWN_SUBSCRIPTION, {"ins_list": ",".join(unknown)[:500]})
+        self._change_subscriptions(wanted)
+        self._echo = ",".join(wanted)
+        self.wake()
+
+    def _change_subscriptions(self, wanted: list[InstrumentId]) -> None:
+        before = self._quote_cursors
+        removed = [instrument_id for instrument_id in before if instrument_id not in wanted]
+        added = [instrument_id for instrument_id in wanted if instrument_id not in before]
+        # A quote that was dropped and is wanted again is deleted and sent anew: the mirror's old copy may hold levels
+        # that are gone, and objects that are new to a client carry no nulls.
+        self._dropped_quotes.update((instrument_id, None) for instrument_id in removed if before[instrument_id] >= 0)
+        self._quote_cursors = {instrument_id: before.get(instrument_id, BEFORE_ALL) for instrument_id in wanted}
+        self._news.subscribed(self, added, removed)
+
+    def _order(self, message: InsertOrderMessage | CancelOrderMessage) -> None:
+        aid = "insert_order" if isinstance(message, InsertOrderMessage) else "cancel_order"
+        user = self.user
+        if user is None:
+            self._notify_now("ERROR", Code.NOT_LOGGED_IN, {"aid": aid})
+            return
+        named = message.user_id if message.user_id not in (None, user.name) else message.account_id
+        if named not in (None, user.name, user.account_id):
+            self._notify_now("ERROR", Code.OTHER_USER, {"aid": aid, "named": named[:NAME_CHARACTERS_MAX]})
+            return
+        try:
+            command: Command
+            if isinstance(message, InsertOrderMessage):
+                command = insert_order(message, user.account_id)
+            else:
+                command = cancel_order(message, user.account_id)
+        except FieldError as error:
+            self._notify_now("ERROR", Code.WRONG_FIELD, {"aid": error.aid, "detail": error.detail})
+            return
+        code = self._desk.submit(self, command, command.order_id)
+        if code is not None:
+            self._notify_now("ERROR", code, {"order_id": command.order_id})
+
+    def _change_password(self, message: ChangePassword) -> None:
+        if self.user is None:
+            self._notify_now("ERROR", Code.NOT_LOGGED_IN, {"aid": "change_password"})
+        else:
+            self._desk.change_password(self, self.user, message.old_password, message.new_password)
+
+    def _read_inbox(self) -> None:
+        self._checking = None
+        waiting, self._inbox = self._inbox, deque()
+        for text in waiting:
+            self.on_text(text)  # another login among them sends the rest back to the inbox
+
+    # Steps.
+
+    def _known_version(self, login: ReqLogin) -> int:
+        """Where the returning client's mirror stands; BEFORE_ALL where the server cannot lead from."""
+        if login.log_id is None or login.version is None:
+            return BEFORE_ALL
+        log_id, _, wording = login.log_id.rpartition(".")
+        if log_id != self._desk.log_id or login.version > self._news.projections.version:
+            self._desk.history_differs(self)
+            self.notify(
+                "WARNING", Code.HISTORY_DIFFERS, {"version": login.version, "head": self._news.projections.version}
+            )
+            return BEFORE_ALL
+        return login.version if wording == self._wording() and login.version >= 0 else BEFORE_ALL
+
+    def _wording(self) -> str:
+        """Names the view and its wording: this user, this dialect, this version of both."""
+        assert self.user is not None, "a view is worded for a user"
+        text = f"{self.user.account_id}/{self.user.name}/{self._dialect.wording}"
+        return sha256(text.encode()).hexdigest()[:16]
+
+    def _has_news(self) -> bool:
+        """Whether a step made now would carry anything, marks only if their interval is over."""
+        if self._notices or self._dropped_quotes or self._echo is not None or self._quote_news():
+            return True
+        if self.user is None:
+            return False
+        view = self._news.projections.user(self.user.account_id)
+        if view.own_news(self._cursor):
+            return True
+        return view.mark_news(self._cursor) and self._news.marks_open(self)
+
+    def _quote_news(self) -> bool:
+        market = self._news.projections.market
+        return any(market.version_of(instrument_id) > cursor for instrument_id, cursor in self._quote_cursors.items())
+
+    def _step(self) -> None:
+        """Lead the mirror to where the views stand now: everything that is news there, and all cursors to there."""
+        answers_login = self.user is not None and self._checking is not None
+        data: list[Any] = []
+        version: int | None = None
+        full = False
+        if self.user is not None:
+            projections = self._news.projections
+            version = projections.version
+            changes = projections.user(self.user.account_id).changes(self._cursor)
+            full = changes.full
+            if full:
+                data.append(dict.fromkeys(self._dialect.root_keys))
+                self._quote_cursors = dict.fromkeys(self._quote_cursors, BEFORE_ALL)
+                self._dropped_quotes.clear()
+                self._echo = self._echo or (",".join(self._quote_cursors) or None)
+            elif answers_login:
+                # Subscriptions belong to the connection that ended: what the mirror holds of them is not the view's
+                # any more.
+                data.append(dict.fromkeys(self._dialect.connection_keys))
+            data.extend(self._take_notices())
+            data.extend(self._dialect.word(changes, self.user.name))
+            self._cursor = version
+            data.extend(self._take_quotes(version))
+        else:
+            data.extend(self._take_notices())
+        self.is_parked = False
+        self._send(data, version, full=full, log_id=self._view_log_id() if full or answers_login else None)
+        self._news.stepped(self)
+
+    def _take_notices(self) -> list[dict[str, Any]]:
+        """Each notice is a patch of its own, before all others: some clients drop a patch that holds more."""
+        notices = [{"notify": {notice_id: notice}} for notice_id, notice in self._notices]
+        self._notices.clear()
+        return notices
+
+    def _take_quotes(self, version: int) -> list[dict[str, Any]]:
+        patches: list[dict[str, Any]] = []
+        if self._dropped_quotes:
+            patches.append({"quotes": dict.fromkeys(self._dropped_quotes)})
+            self._dropped_quotes.clear()
+        market = self._news.projections.market
+        worded: dict[str, Any] = {}
+        for instrument_id, cursor in self._quote_cursors.items():
+            fragment = market.quote(instrument_id, cursor, self._dialect)
+            if fragment is not None:
+                worded[instrument_id] = orjson.Fragment(fragment)
+            self._quote_cursors[instrument_id] = version
+        if worded:
+            patches.append({"quotes": worded})
+        if self._echo is not None:
+            patches.append({"ins_list": self._echo})
+            self._echo = None
+        return patches
+
+    def _view_log_id(self) -> str:
+        return f"{self._desk.log_id}.{self._wording()}"
+
+    def _send(self, data: list[Any], version: int | None, *, full: bool = False, log_id: str | None = None) -> None:
+        frame: dict[str, Any] = {"aid": "rtn_data", "data": data}
+        if version is not None:
+            frame["version"] = version
+        if full:
+            frame["full"] = True
+        if log_id is not None:
+            frame["log_id"] = log_id
+        self._line.send(orjson.dumps(frame))
+
+    def _notify_now(self, level: Level, code: Code, facts: Facts) -> None:
+        """Add a notice, and send it at once where a peek waits for news."""
+        self.notify(level, code, facts)
+        self.wake()
+
+    def _notice(self, level: Level, code: Code, facts: Facts) -> dict[str, str | int]:
+        return {"type": "MESSAGE", "level": level, "code": int(code), "content": self._dialect.text(code, facts)}

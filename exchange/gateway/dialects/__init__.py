@@ -1,0 +1,1 @@
+"""How views and quotes are worded for each kind of client."""

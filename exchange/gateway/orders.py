@@ -1,0 +1,100 @@
+"""An order's message becomes a command."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from exchange.domain.commands import CancelOrder, InsertOrder
+from exchange.domain.ids import OWN_ORDER_ID_MARK, is_own_order_id
+from exchange.domain.values import PRICE_MAX, YUAN, AccountId, InstrumentId, Lots, OrderId, Price
+from exchange.domain.words import PriceType, TimeCondition
+from exchange.gateway.messages import NAME_CHARACTERS_MAX, CancelOrderMessage, FieldError, InsertOrderMessage
+
+COUNT_MAX: Final = 2**31 - 1
+"""The largest number of lots a message may speak of; what an instrument takes is far less, and the market's to
+judge."""
+
+
+def insert_order(message: InsertOrderMessage, account_id: AccountId) -> InsertOrder:
+    """The command of an `insert_order`. Raises FieldError for a value that cannot even be put to the market's rules."""
+    price_type = PriceType.ANY if message.price_type == "MARKET" else PriceType(message.price_type)
+    return InsertOrder(
+        account_id=account_id,
+        order_id=OrderId(_order_id(message)),
+        instrument_id=_instrument_id(message),
+        direction=message.direction,
+        effect=message.offset,
+        lots=_count(message.volume, "volume"),
+        price_type=price_type,
+        limit_price=_limit_price(message, price_type),
+        time_condition=message.time_condition or _usual_time_condition(price_type),
+        volume_condition=message.volume_condition,
+        lots_min=_count(message.min_volume or 0, "min_volume"),
+    )
+
+
+def cancel_order(message: CancelOrderMessage, account_id: AccountId) -> CancelOrder:
+    """The command of a `cancel_order`."""
+    if not 0 < len(message.order_id) <= NAME_CHARACTERS_MAX:
+        raise FieldError("cancel_order", f"`order_id` must have 1 to {NAME_CHARACTERS_MAX} characters")
+    return CancelOrder(account_id=account_id, order_id=OrderId(message.order_id))
+
+
+def _order_id(message: InsertOrderMessage) -> str:
+    """The client's id; empty where the exchange is to make one."""
+    if message.order_id is None or message.order_id == "":
+        return ""
+    if len(message.order_id) > NAME_CHARACTERS_MAX:
+        raise FieldError("insert_order", f"`order_id` has more than {NAME_CHARACTERS_MAX} characters")
+    if is_own_order_id(message.order_id):
+        raise FieldError(
+            "insert_order", f"`order_id` may not begin with {OWN_ORDER_ID_MARK}: such ids are the exchange's own"
+        )
+    return message.order_id
+
+
+def _instrument_id(message: InsertOrderMessage) -> InstrumentId:
+    """Exchange and contract, whether they came apart (`SHFE`, `cu2701`) or together (`SHFE.cu2701`)."""
+    together = message.instrument_id
+    if "." not in together:
+        together = f"{message.exchange_id}.{together}"
+    elif message.exchange_id and not together.startswith(f"{message.exchange_id}."):
+        raise FieldError("insert_order", f"`exchange_id` {message.exchange_id} is not that of {together}"[:200])
+    if len(together) > NAME_CHARACTERS_MAX:
+        raise FieldError("insert_order", f"`instrument_id` has more than {NAME_CHARACTERS_MAX} characters")
+    return InstrumentId(together)
+
+
+def _count(value: int, name: str) -> Lots:
+    if abs(value) > COUNT_MAX:
+        raise FieldError("insert_order", f"`{name}` is beyond {COUNT_MAX}")
+    return Lots(value)
+
+
+def _limit_price(message: InsertOrderMessage, price_type: PriceType) -> Price | None:
+    if price_type is not PriceType.LIMIT:
+        if message.limit_price:
+            raise FieldError("insert_order", f"`limit_price` goes with the price type LIMIT, not {message.price_type}")
+        return None
+    if message.limit_price is None:
+        raise FieldError("insert_order", "`limit_price` is missing")
+    return wire_price(message.limit_price)
+
+
+def wire_price(value: Decimal) -> Price:
+    """A price from the wire, to the nearest 1e-6 yuan: clients compute in floats and send 3500.2000000000003 for
+    3500.2.
+
+    Raises FieldError where the value is not finite or beyond `PRICE_MAX`.
+    """
+    # The size is looked at before any arithmetic: 1e999999999 is a short text and a very long whole number.
+    if not value.is_finite() or (value and value.adjusted() > 9) or abs(value) > PRICE_MAX // YUAN:
+        raise FieldError(
+            "insert_order", f"`limit_price` must be a number between -{PRICE_MAX // YUAN} and {PRICE_MAX // YUAN}"
+        )
+    return Price(round(value * YUAN))
+
+
+def _usual_time_condition(price_type: PriceType) -> TimeCondition:
+    return TimeCondition.GFD if price_type is PriceType.LIMIT else TimeCondition.IOC

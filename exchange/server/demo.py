@@ -1,0 +1,113 @@
+"""What the demo adds to an exchange: users to play with, and recorded quotes to trade against."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from exchange.domain.events import Event
+from exchange.domain.instrument import InstrumentTerms
+from exchange.domain.values import YUAN, AccountId, InstrumentId, Money
+from exchange.feeds.floor import HouseCommand, NotTakenError
+from exchange.feeds.player import Pace, check_fits, play_tapes
+from exchange.feeds.snapshot import TapeError
+from exchange.feeds.tape import Tape, read_tape, tape_names
+from exchange.server.app import Exchange
+from exchange.server.desk import NotTakenError as DeskNotTakenError
+from exchange.server.sequencer import DurableEntry
+from projections.user_view import UserView
+
+log = logging.getLogger("exchange.demo")
+
+DEMO_USERS: Final = ("alice", "bob", "carol")
+DEMO_DEPOSIT: Final = Money(1_000_000 * YUAN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoUser:
+    """A user of the demo."""
+
+    name: str
+    password: str | None
+    """Only when the user was made just now: passwords are stored hashed and cannot be shown again."""
+
+
+class Demo:
+    """The demo of one exchange: `start` after the exchange's own, `stop` before it."""
+
+    def __init__(self, exchange: Exchange, *, speed: float = 1.0) -> None:
+        self._exchange = exchange
+        self._floor = HouseFloor(exchange)
+        self._pace = Pace(speed=speed)
+        self._playing: asyncio.Task[None] | None = None
+
+    async def start(self) -> list[DemoUser]:
+        """Make the users that are not there yet, and begin to play every packaged tape whose contract is listed."""
+        users = [await self._user(name) for name in DEMO_USERS]
+        self._playing = asyncio.create_task(self._play(self.tapes()), name="demo tapes")
+        return users
+
+    async def stop(self) -> None:
+        """Stop playing; what the house has in the market stays there."""
+        if self._playing is not None:
+            self._playing.cancel()
+            await asyncio.gather(self._playing, return_exceptions=True)
+
+    def tapes(self) -> list[Tape]:
+        """The packaged tapes that the contracts of this exchange can play; a market file of one's own may have
+        others."""
+        fitting = []
+        for tape in map(read_tape, tape_names()):
+            try:
+                check_fits(tape, self._floor.terms(tape.instrument_id))
+            except TapeError as misfit:
+                log.warning("left out: %s", misfit)
+            else:
+                fitting.append(tape)
+        return fitting
+
+    async def _user(self, name: str) -> DemoUser:
+        if await self._exchange.users.find(name) is not None:
+            return DemoUser(name=name, password=None)
+        password = secrets.token_urlsafe(9)
+        await self._exchange.operator.add_user(name, password, DEMO_DEPOSIT)
+        return DemoUser(name=name, password=password)
+
+    async def _play(self, tapes: Sequence[Tape]) -> None:
+        try:
+            await play_tapes(tapes, self._floor, pace=self._pace)
+        except Exception:
+            # Users trade on without the recorded market; that it stopped must not go unseen.
+            log.exception("the tapes stopped playing")
+
+
+class HouseFloor:
+    """The exchange as the tape players meet it: through the same door as every other client in the process."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def carry_out(self, command: HouseCommand) -> Awaitable[tuple[Event, ...]]:
+        """Have a command decided before this returns. Raises NotTakenError, from the call itself."""
+        try:
+            begun = self._exchange.desk.begin(command, actor=command.account_id, origin="feed/tape")
+        except DeskNotTakenError as error:
+            raise NotTakenError(str(error)) from error
+        return _events(begun)
+
+    def view(self, account_id: AccountId) -> UserView:
+        """The durable view of a house account."""
+        return self._exchange.publisher.projections.user(account_id)
+
+    def terms(self, instrument_id: InstrumentId) -> InstrumentTerms | None:
+        """The terms of a listed contract."""
+        listing = self._exchange.sequencer.state.instruments.get(instrument_id)
+        return None if listing is None else listing.terms
+
+
+async def _events(begun: asyncio.Future[DurableEntry]) -> tuple[Event, ...]:
+    return (await begun).events

@@ -1,0 +1,75 @@
+"""What the operator does with users and their money, whether the exchange runs or its data folder lies still."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from exchange.domain.commands import Command, Deposit, OpenAccount
+from exchange.domain.events import CommandRefused
+from exchange.domain.values import AccountId, Money
+from exchange.server.auth import Users
+from exchange.server.sequencer import DurableEntry
+from exchange.server.users import UnknownUserError, User
+
+CarryOut = Callable[[Command], Awaitable[DurableEntry]]
+"""Has a command decided and waits until its entry is durable."""
+
+
+class RefusedError(Exception):
+    """The exchange refused a command; the refusal stands in the log."""
+
+    def __init__(self, refusal: CommandRefused) -> None:
+        super().__init__(f"{refusal.command} was refused: {refusal.reason.value} {refusal.facts}")
+        self.refusal = refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What was done, and where the log tells of it."""
+
+    user: User
+    log_seq: int
+
+
+class Operator:
+    """Adds users, pays in."""
+
+    def __init__(self, users: Users, carry_out: CarryOut) -> None:
+        self._users = users
+        self._carry_out = carry_out
+
+    async def users(self) -> tuple[User, ...]:
+        """All users in order of their names."""
+        return await self._users.list()
+
+    async def add_user(self, name: str, password: str, deposit: Money) -> Done:
+        """Make a user with an open account and a first deposit.
+
+        Raises what `Users.add` does, and RefusedError.
+        """
+        user = await self._users.add(name, password)
+        entry = await self._do(OpenAccount(account_id=user.account_id, deposit=deposit))
+        return Done(user=user, log_seq=entry.last_log_seq)
+
+    async def deposit(self, name: str, amount: Money) -> Done:
+        """Pay into a user's account. Raises UnknownUserError and RefusedError."""
+        user = await self._users.find(name)
+        if user is None:
+            raise UnknownUserError(name)
+        entry = await self._do(Deposit(account_id=AccountId(user.account_id), amount=amount))
+        return Done(user=user, log_seq=entry.last_log_seq)
+
+    async def set_password(self, name: str, password: str) -> None:
+        """Give a user another password; the former one and all tokens are void from now on.
+
+        Raises what `Users.change_password` does.
+        """
+        await self._users.change_password(name, password)
+
+    async def _do(self, command: Command) -> DurableEntry:
+        entry = await self._carry_out(command)
+        for event in entry.events:
+            if isinstance(event, CommandRefused):
+                raise RefusedError(event)
+        return entry
