@@ -184,14 +184,14 @@ class Conversation:
         """One message of the client, in the order in which they came."""
         if self._checking is not None:
             if len(self._inbox) >= INBOX_MAX:
-                self._line.disconnect(1008, f"more than {INBOX_MAX} messages while the login was being checked")
+                self._end(1008, f"more than {INBOX_MAX} messages while the login was being checked")
             else:
                 self._inbox.append(text)
             return
         try:
             message = parse(text)
         except FrameError as error:
-            self._line.disconnect(error.code, error.reason)
+            self._end(error.code, error.reason)
         except UnknownAidError as error:
             self._notify_now("WARNING", Code.UNKNOWN_AID, {"aid": error.aid})
         except FieldError as error:
@@ -343,12 +343,12 @@ class Conversation:
 
     def _change_subscriptions(self, wanted: list[InstrumentId]) -> None:
         before = self._quote_cursors
-        removed = [instrument_id for instrument_id in before if instrument_id not in wanted]
+        self._quote_cursors = {instrument_id: before.get(instrument_id, BEFORE_ALL) for instrument_id in wanted}
+        removed = [instrument_id for instrument_id in before if instrument_id not in self._quote_cursors]
         added = [instrument_id for instrument_id in wanted if instrument_id not in before]
         # A quote that was dropped and is wanted again is deleted and sent anew: the mirror's old copy may hold levels
         # that are gone, and objects that are new to a client carry no nulls.
         self._dropped_quotes.update((instrument_id, None) for instrument_id in removed if before[instrument_id] >= 0)
-        self._quote_cursors = {instrument_id: before.get(instrument_id, BEFORE_ALL) for instrument_id in wanted}
         self._news.subscribed(self, added, removed)
 
     def _order(self, message: InsertOrderMessage | CancelOrderMessage) -> None:
@@ -357,10 +357,10 @@ class Conversation:
         if user is None:
             self._notify_now("ERROR", Code.NOT_LOGGED_IN, {"aid": aid})
             return
-        named = message.user_id if message.user_id not in (None, user.name) else message.account_id
-        if named not in (None, user.name, user.account_id):
-            self._notify_now("ERROR", Code.OTHER_USER, {"aid": aid, "named": named[:NAME_CHARACTERS_MAX]})
-            return
+        for named in (message.user_id, message.account_id):
+            if named not in (None, user.name, user.account_id):
+                self._notify_now("ERROR", Code.OTHER_USER, {"aid": aid, "named": named[:NAME_CHARACTERS_MAX]})
+                return
         try:
             command: Command
             if isinstance(message, InsertOrderMessage):
@@ -382,9 +382,13 @@ class Conversation:
 
     def _read_inbox(self) -> None:
         self._checking = None
-        waiting, self._inbox = self._inbox, deque()
-        for text in waiting:
-            self.on_text(text)  # another login among them sends the rest back to the inbox
+        while self._inbox and self._checking is None:  # another login among them makes the rest wait again
+            self.on_text(self._inbox.popleft())
+
+    def _end(self, code: int, reason: str) -> None:
+        """End the connection; nothing that waits is heard any more."""
+        self._inbox.clear()
+        self._line.disconnect(code, reason)
 
     # Steps.
 

@@ -18,6 +18,8 @@ DEPTH_MAX: Final = 16
 """How deeply objects and arrays of one message may be nested; every message of the protocol is flat."""
 NAME_CHARACTERS_MAX: Final = 128
 """The longest user name, order id or instrument id."""
+DETAIL_CHARACTERS_MAX: Final = 200
+"""The longest description of what is wrong with a field."""
 
 
 class ReqLogin(Struct, frozen=True, tag_field="aid", tag="req_login"):
@@ -174,7 +176,9 @@ def _what_is_wrong(text: bytes, error: msgspec.ValidationError) -> Exception:
     if aid is None:
         return FieldError("", "the field `aid` is missing")
     known = {struct.__struct_config__.tag for struct in Message.__args__}
-    return FieldError(aid, str(error)) if aid in known else UnknownAidError(aid[:NAME_CHARACTERS_MAX])
+    # The complaint quotes what was misspelt, which may be as long as the frame.
+    detail = str(error)[:DETAIL_CHARACTERS_MAX]
+    return FieldError(aid, detail) if aid in known else UnknownAidError(aid[:NAME_CHARACTERS_MAX])
 
 
 def _depth(text: bytes) -> int:

@@ -1,0 +1,1 @@
+"""Views: the laws they keep, and what shows in them."""

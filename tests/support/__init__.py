@@ -1,0 +1,1 @@
+"""Builders, models and doubles that several tests share."""
