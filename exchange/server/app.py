@@ -91,7 +91,7 @@ class Exchange:
             if terms.instrument_id not in self.sequencer.state.instruments:
                 await self._carry_out(RegisterInstrument(terms=terms))
         self.gate.serve("/ws", self._converse, message_max_bytes=self.settings.max_message_bytes)
-        self._ready = True
+        self._ready = self.gate.is_open = True
         self._publish_server()
         self._exits.callback(self.folder.withdraw)
 
@@ -105,6 +105,7 @@ class Exchange:
         )
         site = SitePolicy.bound_to(settings.host, names=settings.hosts, origins=settings.origins)
         self.gate = WebSocketGate(limits, site)
+        self.gate.is_open = False
         api = make_api(
             is_ready=lambda: self._ready,
             admin_token=self.folder.read_admin_token,

@@ -126,7 +126,7 @@ class DataFolder:
         FolderError when the files cannot be read.
         """
         content = self._read(self.server_json)
-        if content is None or not self._is_locked():
+        if content is None or not self.is_locked():
             return None
         try:
             return msgspec.json.decode(content, type=ServerInfo)
@@ -134,6 +134,18 @@ class DataFolder:
             raise FolderError(
                 f"{self.server_json} is not what a server writes ({error}): stop the server and start it again"
             ) from error
+
+    def is_locked(self) -> bool:
+        """Whether somebody owns the folder: a server, starting or not, or a command that writes."""
+        try:
+            descriptor = os.open(self.lock_file, os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            # Shared, so that two who look at once do not take each other for the owner.
+            return not self._try_lock(descriptor, fcntl.LOCK_SH)
+        finally:
+            os.close(descriptor)
 
     def read_admin_token(self) -> str:
         """The secret that the running server takes for its operator's. Raises FolderError when there is none for us."""
@@ -149,23 +161,12 @@ class DataFolder:
             raise FolderError(f"cannot open the lock file {self.lock_file}: {error.strerror}") from error
 
     def _take(self, descriptor: int) -> None:
-        # `_is_locked` of another process holds a shared lock for some microseconds; that must not stop a start.
+        # `is_locked` of another process holds a shared lock for some microseconds; that must not stop a start.
         for _ in range(LOCK_ATTEMPTS):
             if self._try_lock(descriptor, fcntl.LOCK_EX):
                 return
             time.sleep(LOCK_PAUSE_S)
         raise FolderLockedError(self.path, self.running())
-
-    def _is_locked(self) -> bool:
-        try:
-            descriptor = os.open(self.lock_file, os.O_RDONLY)
-        except FileNotFoundError:
-            return False
-        try:
-            # Shared, so that two who look at once do not take each other for the owner.
-            return not self._try_lock(descriptor, fcntl.LOCK_SH)
-        finally:
-            os.close(descriptor)
 
     def _try_lock(self, descriptor: int, kind: int) -> bool:
         """Whether the lock was free and is now held by `descriptor`."""

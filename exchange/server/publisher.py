@@ -155,7 +155,7 @@ class Publisher:
             return  # its next peek finds the interval over
         if conversation.mark_news():
             self._enqueue(conversation)
-        else:
+        elif conversation.holds_positions:
             self._marks.join(conversation)
 
     def _enqueue(self, conversation: Conversation) -> None:

@@ -119,6 +119,9 @@ class Sequencer:
         `actor` is who asks (an account id, or `operator`), `origin` where the command came in, such as `ws/12`. A
         share of the room is kept for cancels, so that a crowd of new orders cannot keep anybody from leaving the
         market.
+
+        Raises what a broken invariant raises: the state is beyond repair then, nothing is taken any more, and the
+        process must end.
         """
         if self._appender is None:
             return NotTaken.STOPPED
@@ -127,7 +130,12 @@ class Sequencer:
             self.refused_busy += 1
             return NotTaken.BUSY
         at_ns = max(self._at_ns, self._clock_ns())
-        events = self._carry_out(command, at_ns)
+        try:
+            events = self._carry_out(command, at_ns)
+        except Exception:
+            # The state may hold events that the log will never have: nothing more can be decided on it.
+            self._appender = None
+            raise
         self._at_ns = at_ns
         first_log_seq = self._log_seq + 1
         self._log_seq += len(events)
