@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
 from exchange.domain.instrument import Mark
-from exchange.domain.margin import side_margin
 from exchange.domain.position import Position, position_profit
 from exchange.domain.values import Money
 
@@ -70,11 +70,21 @@ def available(cash: Cash, position_profit: int, margin: int) -> Money:
     )
 
 
-def available_now(cash: Cash, held: Iterable[tuple[Position, Mark]]) -> Money:
+class Held(Protocol):
+    """A position, the mark it is valued at, and the margin of its sides."""
+
+    position: Position
+    mark: Mark
+    long_margin: int
+    short_margin: int
+
+
+def available_now(cash: Cash, held: Iterable[Held]) -> Money:
     """`available` at the present marks of the positions held."""
     profit = 0
     margin = 0
-    for position, mark in held:
-        profit += position_profit(position, mark.price, mark.multiplier)
-        margin += side_margin(position.long, mark) + side_margin(position.short, mark)
+    for each in held:
+        mark = each.mark
+        profit += position_profit(each.position, mark.price, mark.multiplier)
+        margin += each.long_margin + each.short_margin
     return available(cash, profit, margin)

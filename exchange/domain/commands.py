@@ -9,35 +9,37 @@ from exchange.domain.instrument import InstrumentTerms
 from exchange.domain.values import AccountId, InstrumentId, Lots, Money, OrderId, Price
 from exchange.domain.words import Direction, PositionEffect, PriceType, TimeCondition, VolumeCondition
 
+# No command can hold itself, so the garbage collector need not look at them (gc=False).
 
-class RegisterInstrument(Struct, frozen=True, kw_only=True):
+
+class RegisterInstrument(Struct, frozen=True, kw_only=True, gc=False):
     """List a contract and open it for trading."""
 
     terms: InstrumentTerms
 
 
-class OpenAccount(Struct, frozen=True, kw_only=True):
+class OpenAccount(Struct, frozen=True, kw_only=True, gc=False):
     """Open an account; a deposit above 0 follows in the same entry."""
 
     account_id: AccountId
     deposit: Money = Money(0)
 
 
-class Deposit(Struct, frozen=True, kw_only=True):
+class Deposit(Struct, frozen=True, kw_only=True, gc=False):
     """Pay money into an account."""
 
     account_id: AccountId
     amount: Money
 
 
-class Withdraw(Struct, frozen=True, kw_only=True):
+class Withdraw(Struct, frozen=True, kw_only=True, gc=False):
     """Pay money out of an account, at most what is available."""
 
     account_id: AccountId
     amount: Money
 
 
-class InsertOrder(Struct, frozen=True, kw_only=True):
+class InsertOrder(Struct, frozen=True, kw_only=True, gc=False):
     """Send an order."""
 
     account_id: AccountId
@@ -56,7 +58,7 @@ class InsertOrder(Struct, frozen=True, kw_only=True):
     """For the volume condition MIN; 0 otherwise."""
 
 
-class CancelOrder(Struct, frozen=True, kw_only=True):
+class CancelOrder(Struct, frozen=True, kw_only=True, gc=False):
     """Take the rest of an order out of the market."""
 
     account_id: AccountId

@@ -18,37 +18,39 @@ from exchange.domain.words import (
     VolumeCondition,
 )
 
+# No event can hold itself, so the garbage collector need not look at the millions of them (gc=False).
+
 Facts = dict[str, int | str]
 """The figures behind a refusal, by name; amounts and prices in 1e-6 yuan. The names belong to the reason."""
 
 
-class InstrumentRegistered(Struct, frozen=True, kw_only=True):
+class InstrumentRegistered(Struct, frozen=True, kw_only=True, gc=False):
     """A contract was listed and trades from now on."""
 
     terms: InstrumentTerms
 
 
-class AccountOpened(Struct, frozen=True, kw_only=True):
+class AccountOpened(Struct, frozen=True, kw_only=True, gc=False):
     """An account exists from now on."""
 
     account_id: AccountId
 
 
-class Deposited(Struct, frozen=True, kw_only=True):
+class Deposited(Struct, frozen=True, kw_only=True, gc=False):
     """Money came in."""
 
     account_id: AccountId
     amount: Money
 
 
-class Withdrawn(Struct, frozen=True, kw_only=True):
+class Withdrawn(Struct, frozen=True, kw_only=True, gc=False):
     """Money went out."""
 
     account_id: AccountId
     amount: Money
 
 
-class CommandRefused(Struct, frozen=True, kw_only=True):
+class CommandRefused(Struct, frozen=True, kw_only=True, gc=False):
     """A command that is no new order was refused; an order's own refusal is `OrderRefused`."""
 
     command: str
@@ -61,7 +63,7 @@ class CommandRefused(Struct, frozen=True, kw_only=True):
     facts: Facts
 
 
-class OrderAccepted(Struct, frozen=True, kw_only=True):
+class OrderAccepted(Struct, frozen=True, kw_only=True, gc=False):
     """An order passed every check and works in the market."""
 
     order_no: OrderNo
@@ -85,7 +87,7 @@ class OrderAccepted(Struct, frozen=True, kw_only=True):
     at_ns: int
 
 
-class OrderRefused(Struct, frozen=True, kw_only=True):
+class OrderRefused(Struct, frozen=True, kw_only=True, gc=False):
     """An order broke a rule and never reached the market."""
 
     order_no: OrderNo
@@ -105,14 +107,14 @@ class OrderRefused(Struct, frozen=True, kw_only=True):
     at_ns: int
 
 
-class OrderRepeated(Struct, frozen=True, kw_only=True):
+class OrderRepeated(Struct, frozen=True, kw_only=True, gc=False):
     """An order came again with the same id and the same content: its first outcome stands, nothing else was done."""
 
     account_id: AccountId
     order_id: OrderId
 
 
-class OrderCancelled(Struct, frozen=True, kw_only=True):
+class OrderCancelled(Struct, frozen=True, kw_only=True, gc=False):
     """The rest of an order left the market."""
 
     order_no: OrderNo
@@ -124,7 +126,7 @@ class OrderCancelled(Struct, frozen=True, kw_only=True):
     at_ns: int
 
 
-class Fill(Struct, frozen=True, kw_only=True):
+class Fill(Struct, frozen=True, kw_only=True, gc=False):
     """One order's part of a trade, with all that it changes on its account."""
 
     order_no: OrderNo
@@ -140,7 +142,7 @@ class Fill(Struct, frozen=True, kw_only=True):
     """How many of the closed lots paid the closetoday fee."""
 
 
-class TradeExecuted(Struct, frozen=True, kw_only=True):
+class TradeExecuted(Struct, frozen=True, kw_only=True, gc=False):
     """A buyer and a seller met."""
 
     trade_no: TradeNo

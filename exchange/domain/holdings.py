@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Literal
 
+from msgspec import Struct
+
 from exchange.domain.position import ClosedLots
 from exchange.domain.values import Lots, Money, Multiplier, Price, TradeNo
 
@@ -12,18 +14,15 @@ Buckets = Literal["today", "history", "oldest_first"]
 """Where a close takes its lots from; older trading days come before today."""
 
 
-class Holding:
+class Holding(Struct, kw_only=True, gc=False):
     """The lots left of one opening fill."""
 
-    __slots__ = ("basis", "lots", "open_price", "opened_by", "today")
-
-    def __init__(self, opened_by: TradeNo, open_price: Price, lots: Lots) -> None:
-        self.opened_by = opened_by
-        self.open_price = open_price
-        self.basis = open_price
-        """What the by-date profit is counted from."""
-        self.lots = lots
-        self.today = True
+    opened_by: TradeNo
+    open_price: Price
+    basis: Price
+    """What the by-date profit is counted from: the open price, since the first settlement the last settlement price."""
+    lots: Lots
+    today: bool
 
 
 class Holdings:
@@ -37,12 +36,13 @@ class Holdings:
 
     def open(self, opened_by: TradeNo, price: Price, lots: Lots) -> None:
         """Add an opening fill."""
-        self.today.append(Holding(opened_by, price, lots))
+        self.today.append(Holding(opened_by=opened_by, open_price=price, basis=price, lots=lots, today=True))
 
     def close(self, closed: tuple[ClosedLots, ...]) -> None:
         """Take away what `bites` found: always from the front of a bucket."""
         for bite in closed:
             bucket = self.today if bite.today else self.history
+            assert bucket, f"the event closes holding {bite.opened_by}, none is held"
             oldest = bucket[0]
             assert oldest.opened_by == bite.opened_by, (
                 f"holding {oldest.opened_by} is first, the event closes {bite.opened_by}"

@@ -17,4 +17,4 @@ def own_order_id(order_no: OrderNo) -> OrderId:
 
 def is_own_order_id(order_id: str) -> bool:
     """Whether the exchange made this id."""
-    return order_id.startswith(OWN_ORDER_ID_MARK)
+    return order_id[:1] == OWN_ORDER_ID_MARK

@@ -7,21 +7,21 @@ from msgspec import Struct
 from exchange.domain.values import InstrumentId, Lots, Money, Multiplier, Price, Rate
 
 
-class MarginRates(Struct, frozen=True, kw_only=True):
+class MarginRates(Struct, frozen=True, kw_only=True, gc=False):
     """Margin of one lot = price * multiplier * by_money + by_volume; both are always added (rule 4)."""
 
     by_money: Rate
     by_volume: Money
 
 
-class FeePair(Struct, frozen=True, kw_only=True):
+class FeePair(Struct, frozen=True, kw_only=True, gc=False):
     """Fee of a fill = turnover * by_money + lots * by_volume (rule 5)."""
 
     by_money: Rate
     by_volume: Money
 
 
-class FeeRates(Struct, frozen=True, kw_only=True):
+class FeeRates(Struct, frozen=True, kw_only=True, gc=False):
     """The three pairs of an instrument."""
 
     open: FeePair
@@ -29,7 +29,7 @@ class FeeRates(Struct, frozen=True, kw_only=True):
     closetoday: FeePair
 
 
-class InstrumentTerms(Struct, frozen=True, kw_only=True):
+class InstrumentTerms(Struct, frozen=True, kw_only=True, gc=False):
     """What is fixed when a contract is listed, and the day's band and rates it is listed with."""
 
     instrument_id: InstrumentId

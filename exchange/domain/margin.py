@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from exchange.domain.instrument import MarginRates, Mark
 from exchange.domain.position import PositionSide
-from exchange.domain.values import RATE_ONE, Lots, Money, Multiplier, Price
+from exchange.domain.values import RATE_HALF, RATE_ONE, Lots, Money, Multiplier, Price
 
 
 def margin_of(turnover: int, lots: Lots, rates: MarginRates) -> Money:
     """`turnover * by_money + lots * by_volume`, in 1e-6 yuan, rounded half up once. Source: rule 4."""
-    return Money((2 * turnover * rates.by_money + RATE_ONE) // (2 * RATE_ONE) + lots * rates.by_volume)
+    return Money((turnover * rates.by_money + RATE_HALF) // RATE_ONE + lots * rates.by_volume)
 
 
 def side_margin(side: PositionSide, mark: Mark) -> Money:
     """Margin of the lots held on one side, rounded half up once for the side.
 
     Today's lots are charged at their open price, older ones at the previous settlement price (rule 4, price type
-    OPEN): that is the position cost of both.
+    OPEN): that is the position cost of both. So it stands until the side is filled or the rates change.
     """
     lots = side.lots_today + side.lots_history
     if not lots:

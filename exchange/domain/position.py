@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from exchange.domain.values import Lots, Money, Multiplier, Price, TradeNo
-from exchange.domain.words import PositionEffect
+from exchange.domain.words import CLOSETODAY, PositionEffect
 
 
-class ClosedLots(Struct, frozen=True, kw_only=True):
+class ClosedLots(Struct, frozen=True, kw_only=True, gc=False):
     """A closing fill's bite out of one holding."""
 
     opened_by: TradeNo
@@ -84,7 +84,7 @@ class PositionSide:
 
     def freeze(self, effect: PositionEffect, lots: int, separate_today: bool) -> None:
         """Set lots aside for a resting closing order; negative `lots` give them back."""
-        if separate_today and effect is PositionEffect.CLOSETODAY:
+        if separate_today and effect is CLOSETODAY:
             self.frozen_close_today += lots
         else:
             self.frozen_close += lots
@@ -93,7 +93,7 @@ class PositionSide:
         """Free lots that an order with this effect may close (rule 2)."""
         if not separate_today:
             return self.lots_today + self.lots_history - self.frozen_close
-        if effect is PositionEffect.CLOSETODAY:
+        if effect is CLOSETODAY:
             return self.lots_today - self.frozen_close_today
         return self.lots_history - self.frozen_close
 
@@ -124,3 +124,15 @@ def position_profit(position: Position, price: Price, multiplier: Multiplier) ->
     lots = long.lots_today + long.lots_history - short.lots_today - short.lots_history
     cost = long.cost_today + long.cost_history - short.cost_today - short.cost_history
     return Money(price * multiplier * lots - cost)
+
+
+def side_profits(side: PositionSide, sign: int, price: Price, multiplier: Multiplier) -> tuple[Money, Money]:
+    """(position profit, float profit) of one side at `price`: by date and by trade (rule 2.1).
+
+    `sign` is 1 for long lots, -1 for short ones. The position profits of both sides add up to `position_profit`.
+    """
+    value = price * multiplier * (side.lots_today + side.lots_history)
+    return (
+        Money(sign * (value - side.cost_today - side.cost_history)),
+        Money(sign * (value - side.open_cost_today - side.open_cost_history)),
+    )

@@ -11,7 +11,7 @@ class RejectReason(StrEnum):
 
     UNKNOWN_ACCOUNT = "UNKNOWN_ACCOUNT"
     DUPLICATE_ORDER_ID = "DUPLICATE_ORDER_ID"
-    """The id belongs to an order with other content."""
+    """The id belongs to an order with other content, or is of the exchange's own making."""
     UNKNOWN_INSTRUMENT = "UNKNOWN_INSTRUMENT"
     ORDER_KIND = "ORDER_KIND"
     """The combination of price type, time condition and volume condition is not taken."""

@@ -8,8 +8,8 @@ exist only on the wire.
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
-from typing import Final, NewType
+from decimal import Decimal
+from typing import Final, NewType, cast
 
 Price = NewType("Price", int)
 """Yuan per unit of the quotation, in 1e-6 yuan."""
@@ -29,7 +29,7 @@ InstrumentId = NewType("InstrumentId", str)
 OrderId = NewType("OrderId", str)
 """The client's own id of an order, unique per account for ever."""
 OrderNo = NewType("OrderNo", int)
-"""The exchange's number of an order, from 1 in order of acceptance."""
+"""The exchange's number of an order, from 1 in the order in which they came; refused ones have one too."""
 TradeNo = NewType("TradeNo", int)
 """The exchange's number of a trade, from 1."""
 
@@ -37,6 +37,8 @@ YUAN: Final = 1_000_000
 """Units of `Price` and `Money` in a yuan."""
 RATE_ONE: Final = 1_000_000_000
 """Units of `Rate` in the whole turnover."""
+RATE_HALF: Final = RATE_ONE // 2
+"""Added before dividing by `RATE_ONE`, so that an amount that is not negative is rounded half up."""
 MONEY_MAX: Final = Money(10**12 * YUAN)
 """The largest amount one command may move and one account may hold in deposits: far inside 64 bits, as JSON readers
 expect."""
@@ -44,6 +46,10 @@ PRICE_MAX: Final = Price(10**9 * YUAN)
 """The largest price anywhere."""
 LOTS_MAX: Final = Lots(10**6)
 """The largest order any instrument may allow."""
+
+
+_EXPONENT_MAX: Final = 40
+"""Decimals with digits further than this from the point are out of the question for every unit."""
 
 
 def half_up(numerator: int, denominator: int) -> int:
@@ -54,13 +60,21 @@ def half_up(numerator: int, denominator: int) -> int:
     return -((denominator - 2 * numerator) // (2 * denominator))
 
 
+def to_tick(price: Price, tick: Price) -> Price:
+    """The multiple of the tick nearest to a price, half up."""
+    return Price((2 * price + tick) // (2 * tick) * tick) if price % tick else price
+
+
 def _whole(value: Decimal, unit: int, limit: int, what: str) -> int:
-    try:
-        scaled = value * unit
-        whole = int(scaled)
-    except (InvalidOperation, OverflowError, ValueError):
-        raise ValueError(f"{what} {value} is no finite number") from None
-    if whole != scaled:
+    if not value.is_finite():
+        raise ValueError(f"{what} {value} is no finite number")
+    # Looked at before any arithmetic, which would round to the context's digits or write out a billion of them.
+    if value and value.adjusted() > _EXPONENT_MAX:
+        raise ValueError(f"{what} {value} is beyond the limit of {Decimal(limit) / unit:f}")
+    too_fine = cast(int, value.as_tuple().exponent) < -_EXPONENT_MAX
+    numerator, denominator = (0, 1) if too_fine else value.as_integer_ratio()
+    whole, rest = divmod(numerator * unit, denominator)
+    if rest or too_fine:
         raise ValueError(f"{what} {value} has more decimals than the {len(str(unit)) - 1} that are kept")
     if abs(whole) > limit:
         raise ValueError(f"{what} {value} is beyond the limit of {Decimal(limit) / unit:f}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from exchange.domain.values import Lots, OrderNo, Price
-from exchange.domain.words import Direction
+from exchange.domain.words import BUY, SELL, Direction
 
 
 class Resting(Protocol):
@@ -51,7 +51,7 @@ class BookSide(Generic[R]):
     def __init__(self, direction: Direction) -> None:
         # Prices are kept by a key that rises with priority, so that the best price of either side is the last of a
         # sorted list, where adding and removing are cheap. The prices of a day's band are a few thousand at most.
-        self._sign = 1 if direction is Direction.BUY else -1
+        self._sign = 1 if direction is BUY else -1
         self._keys: list[int] = []
         self._queues: dict[int, _Queue[R]] = {}
 
@@ -84,6 +84,11 @@ class BookSide(Generic[R]):
     def reached_by(self, price: Price) -> Iterator[R]:
         """The orders that an order of the other side at `price` may meet, in the order in which it meets them."""
         limit = price * self._sign
+        if not self._keys or self._keys[-1] < limit:
+            return iter(())  # most orders meet nobody, and need no generator to be told so
+        return self._walk(limit)
+
+    def _walk(self, limit: int) -> Iterator[R]:
         for key in reversed(self._keys):
             if key < limit:
                 return
@@ -118,13 +123,13 @@ class Book(Generic[R]):
     __slots__ = ("asks", "bids")
 
     def __init__(self) -> None:
-        self.bids: BookSide[R] = BookSide(Direction.BUY)
-        self.asks: BookSide[R] = BookSide(Direction.SELL)
+        self.bids: BookSide[R] = BookSide(BUY)
+        self.asks: BookSide[R] = BookSide(SELL)
 
     def side(self, direction: Direction) -> BookSide[R]:
         """The side on which orders of this direction rest."""
-        return self.bids if direction is Direction.BUY else self.asks
+        return self.bids if direction is BUY else self.asks
 
     def opposite(self, direction: Direction) -> BookSide[R]:
         """The side that an order of this direction meets."""
-        return self.asks if direction is Direction.BUY else self.bids
+        return self.asks if direction is BUY else self.bids

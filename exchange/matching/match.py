@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Generic, NamedTuple
+from typing import Generic
+
+from msgspec import Struct
 
 from exchange.domain.values import Lots, Price
-from exchange.domain.words import Direction
+from exchange.domain.words import BUY, Direction
 from exchange.matching.book import Book, R
 
 
-class Match(NamedTuple, Generic[R]):
+class Match(Struct, Generic[R], frozen=True):
     """A resting order that is met."""
 
     maker: R
@@ -31,17 +33,15 @@ def match(book: Book[R], direction: Direction, price: Price, lots: Lots, last: P
     own (rule 1.3).
     """
     found: list[Match[R]] = []
+    buying = direction is BUY
     left: int = lots
     for maker in book.opposite(direction).reached_by(price):
-        if direction is Direction.BUY:
-            last = middle_of_three(price, maker.price, last)
-        else:
-            last = middle_of_three(maker.price, price, last)
-        met = Lots(min(left, maker.lots_left))
-        found.append(Match(maker, last, met))
-        left -= met
-        if not left:
+        last = middle_of_three(price, maker.price, last) if buying else middle_of_three(maker.price, price, last)
+        if maker.lots_left >= left:
+            found.append(Match(maker, last, Lots(left)))
             break
+        found.append(Match(maker, last, maker.lots_left))
+        left -= maker.lots_left
     return found
 
 

@@ -1,0 +1,1 @@
+"""The core: domain, matching, decider, codec."""
