@@ -52,6 +52,7 @@ class Codec(Generic[T]):
         upcasters: Mapping[tuple[str, int], Upcaster] | None = None,
     ) -> None:
         self._versions = {each.__name__: (versions or {}).get(each.__name__, 1) for each in types}
+        self._written = {each: (each.__name__, self._versions[each.__name__]) for each in types}
         self._types = {each.__name__: each for each in types}
         self._decoders = {each.__name__: msgspec.json.Decoder(each) for each in types}
         self._upcasters = dict(upcasters or {})
@@ -59,8 +60,8 @@ class Codec(Generic[T]):
 
     def encode(self, value: T) -> Encoded:
         """The current version's bytes."""
-        name = type(value).__name__
-        return Encoded(name, self._versions[name], self._encode(value))
+        name, version = self._written[type(value)]
+        return Encoded(name, version, self._encode(value))
 
     def decode(self, type_name: str, version: int, body: bytes) -> T:
         """Raises UnknownTypeError for what this release does not know, msgspec.ValidationError for fields that do not

@@ -88,8 +88,11 @@ class Projections:
     def _order_refused(self, event: OrderRefused, log_seq: int, version: int) -> None:
         self._change(event.account_id).order_refused(event, log_seq, version)
 
-    def _nothing_changed(self, event: OrderRepeated | CommandRefused, log_seq: int, version: int) -> None:
-        """That nothing changed is what these events say."""
+    def _order_repeated(self, event: OrderRepeated, log_seq: int, version: int) -> None:
+        self._change(event.account_id).order_repeated(event.order_id, version)
+
+    def _nothing_changed(self, event: CommandRefused, log_seq: int, version: int) -> None:
+        """That nothing changed is what this event says."""
 
     def _deposited(self, event: Deposited, log_seq: int, version: int) -> None:
         self._change(event.account_id).cash(version).deposit += event.amount
@@ -103,7 +106,7 @@ class Projections:
         self._change(event.account_id).account_opened(version)
 
     def _instrument_registered(self, event: InstrumentRegistered, log_seq: int, version: int) -> None:
-        self.market.listed(event.terms, version)
+        self.market.listed(event.terms, event.at_ns, version)
 
     def _change(self, account_id: AccountId) -> UserView:
         """The view of an account that the entry in hand changes."""
@@ -118,7 +121,7 @@ _FOLDS: Final[dict[type[Event], Callable[[Projections, Any, int, int], None]]] =
     TradeExecuted: Projections._trade_executed,
     OrderCancelled: Projections._order_cancelled,
     OrderRefused: Projections._order_refused,
-    OrderRepeated: Projections._nothing_changed,
+    OrderRepeated: Projections._order_repeated,
     CommandRefused: Projections._nothing_changed,
     Deposited: Projections._deposited,
     Withdrawn: Projections._withdrawn,

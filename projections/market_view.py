@@ -31,10 +31,10 @@ class MarketView:
         """What changed after `since`, as JSON; the whole quote where `since` is below 0, None where nothing did."""
         return self.quotes[instrument_id].fragment(since, dialect)
 
-    def listed(self, terms: InstrumentTerms, version: int) -> None:
+    def listed(self, terms: InstrumentTerms, at_ns: int, version: int) -> None:
         """An instrument shows from now on."""
         assert terms.instrument_id not in self.quotes, f"instrument {terms.instrument_id} was listed twice"
-        self.quotes[terms.instrument_id] = Quote(terms, version)
+        self.quotes[terms.instrument_id] = Quote(terms, at_ns, version)
         self._listed[terms.instrument_id] = None
 
     def rested(self, order: Order, lots: int, at_ns: int) -> None:

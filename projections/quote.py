@@ -67,7 +67,7 @@ class Quote:
         "versions",
     )
 
-    def __init__(self, terms: InstrumentTerms, version: int) -> None:
+    def __init__(self, terms: InstrumentTerms, at_ns: int, version: int) -> None:
         self.terms = terms
         self.mark = VersionedMark(terms, version)
         self.born = version
@@ -76,14 +76,15 @@ class Quote:
         self.versions: list[int] = [version] * FIELD_COUNT
         self.bids = Ladder(BUY)
         self.asks = Ladder(SELL)
-        self.touched_at_ns = 0
-        """Time of the last entry that spoke of the instrument, shown once something else of it does."""
+        self.touched_at_ns = at_ns
+        """Time of the last entry that spoke of the instrument, shown with what it changed."""
         self._dirty = False
         self._fragments: dict[tuple[int, QuoteDialect], bytes] = {}
         values = self.values
         values[PRE_SETTLEMENT] = terms.pre_settlement
         values[UPPER_LIMIT] = terms.upper_limit
         values[LOWER_LIMIT] = terms.lower_limit
+        values[AT_NS] = at_ns
         values[AMOUNT] = values[VOLUME] = values[OPEN_INTEREST] = 0
 
     def fragment(self, since: int, dialect: QuoteDialect) -> bytes | None:

@@ -181,6 +181,14 @@ class UserView:
         self.rows[event.order_id] = RefusedRow(event, log_seq, version)
         self._finished(event.order_id, version)
 
+    def order_repeated(self, order_id: OrderId, version: int) -> None:
+        """An order came again and its first outcome stands: whoever asked is told of it once more, if it is shown."""
+        row = self.rows.pop(order_id, None)
+        if row is not None:
+            self._reach(version)
+            row.changed = version
+            self.rows[order_id] = row
+
     def order_cancelled(self, event: OrderCancelled, version: int) -> OrderRow:
         """The rest of an order left the market; returns its row."""
         cash = self.cash(version)

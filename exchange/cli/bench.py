@@ -31,8 +31,8 @@ def bench(
 ) -> None:
     """Measure this exchange on this machine, beside what the machine can do.
 
-    It starts servers of its own on 127.0.0.1, on logs in a temporary folder (TMPDIR), and puts them under full load: let
-    nothing else run meanwhile. What is measured and how is told in docs/performance.md.
+    It starts servers of its own on 127.0.0.1, with logs in a temporary folder (TMPDIR), and puts them under full load:
+    let nothing else run meanwhile. What is measured, and how, is told in docs/performance.md.
     """
     from exchange.bench.suite import run
 

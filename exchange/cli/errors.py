@@ -65,6 +65,7 @@ STATUSES: Final = {
     "builtins.OSError": ExitStatus.FAILED,
     "eventstore.model.OutcomeUnknownError": ExitStatus.OUTCOME_UNKNOWN,
     "eventstore.model.StoreError": ExitStatus.FAILED,
+    "exchange.bench.processes.BenchError": ExitStatus.FAILED,
     "exchange.codec.UnknownTypeError": ExitStatus.FAILED,
     "exchange.feeds.snapshot.TapeError": ExitStatus.FAILED,
     "exchange.market.reading.MarketFileError": ExitStatus.FAILED,

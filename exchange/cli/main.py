@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from exchange.cli import log, users
+from exchange.cli.bench import bench
 from exchange.cli.deposit import deposit
 from exchange.cli.doctor import doctor
 from exchange.cli.errors import status_of, text_of
@@ -69,6 +70,7 @@ app.add_typer(log.app, name="log")
 app.command()(replay)
 app.command()(state)
 app.command()(doctor)
+app.command()(bench)
 
 
 def _print_version(asked: bool) -> None:

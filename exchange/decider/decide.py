@@ -81,7 +81,7 @@ def decide(state: ExchangeState, command: Command, at_ns: int) -> tuple[Event, .
         case Withdraw():
             return (withdraw(state, command),)
         case RegisterInstrument():
-            return (register_instrument(state, command),)
+            return (register_instrument(state, command, at_ns),)
         case _:
             assert_never(command)
 

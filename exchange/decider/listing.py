@@ -11,7 +11,9 @@ from exchange.domain.rejections import RejectReason
 from exchange.domain.values import LOTS_MAX, MONEY_MAX, PRICE_MAX, RATE_ONE, AccountId
 
 
-def register_instrument(state: ExchangeState, command: RegisterInstrument) -> InstrumentRegistered | CommandRefused:
+def register_instrument(
+    state: ExchangeState, command: RegisterInstrument, at_ns: int
+) -> InstrumentRegistered | CommandRefused:
     """Lists a contract under an id that is not taken."""
     terms = command.terms
     nobody = AccountId("")
@@ -21,7 +23,7 @@ def register_instrument(state: ExchangeState, command: RegisterInstrument) -> In
     if broken:
         facts: Facts = {"term": broken}
         return refused(command, RejectReason.INSTRUMENT_TERMS, facts, account_id=nobody, subject=terms.instrument_id)
-    return InstrumentRegistered(terms=terms)
+    return InstrumentRegistered(terms=terms, at_ns=at_ns)
 
 
 def broken_term(terms: InstrumentTerms) -> str:

@@ -28,6 +28,7 @@ class InstrumentRegistered(Struct, frozen=True, kw_only=True, gc=False):
     """A contract was listed and trades from now on."""
 
     terms: InstrumentTerms
+    at_ns: int
 
 
 class AccountOpened(Struct, frozen=True, kw_only=True, gc=False):

@@ -280,6 +280,8 @@ class Conversation:
 
     def _hear(self, message: Message) -> None:
         match message:
+            case InsertOrderMessage() | CancelOrderMessage():
+                self._order(message)
             case PeekMessage():
                 self._peek()
             case Ping():
@@ -288,8 +290,6 @@ class Conversation:
                 self._login(message)
             case SubscribeQuote():
                 self._subscribe(message)
-            case InsertOrderMessage() | CancelOrderMessage():
-                self._order(message)
             case ChangePassword():
                 self._change_password(message)
             case SetChart():

@@ -16,9 +16,13 @@ COUNT_MAX: Final = 2**31 - 1
 judge."""
 
 
+_PRICE_TYPES: Final = {each.value: each for each in PriceType} | {"MARKET": PriceType.ANY}
+"""By their names on the wire."""
+
+
 def insert_order(message: InsertOrderMessage, account_id: AccountId) -> InsertOrder:
     """The command of an `insert_order`. Raises FieldError for a value that cannot even be put to the market's rules."""
-    price_type = PriceType.ANY if message.price_type == "MARKET" else PriceType(message.price_type)
+    price_type = _PRICE_TYPES[message.price_type]
     return InsertOrder(
         account_id=account_id,
         order_id=OrderId(_order_id(message)),

@@ -55,8 +55,9 @@ class Exchange:
         self._ready = False
         self.recovered_log_seq = 0
         """Where the log ended when it was opened: what was recovered."""
-        self.failed: asyncio.Future[StoreError] = self._loop.create_future()
-        """Done when an append failed: the outcome of the entries in hand is unknown and the process must end."""
+        self.failed: asyncio.Future[Exception] = self._loop.create_future()
+        """Done when an append failed, which leaves the outcome of the entries in hand unknown, or when an invariant of
+        the core does not hold: the process must end and start again from the log."""
 
     async def start(self) -> None:
         """Recover from the log, then serve. Whatever was taken is given back before an exception leaves."""
@@ -137,6 +138,7 @@ class Exchange:
             at_ns=recovered.at_ns,
             clock_ns=time.time_ns,
             publish=self.publisher.publish,
+            broken=self._core_broken,
             waiting_max=settings.commands_max,
             waiting_for_cancels=settings.cancel_reserve,
         )
@@ -173,6 +175,13 @@ class Exchange:
         # What the writer's thread hands over last is called before this returns: both take the loop's one queue.
         await asyncio.to_thread(self._writer.close)
 
+    def _core_broken(self, error: Exception) -> None:
+        """An invariant of the core does not hold: what the log has is whole, the state in memory is not."""
+        self._ready = False
+        log.critical("the core is broken and takes nothing more; start again from the log", exc_info=error)
+        if not self.failed.done():
+            self.failed.set_result(error)
+
     def _append_failed(self, error: StoreError) -> None:
         self._ready = False
         waiting = self.sequencer.failed()
@@ -183,7 +192,8 @@ class Exchange:
         )
         self.publisher.tell_all(Code.OUTCOME_UNKNOWN, {})
         self.desk.append_failed(error)
-        self.failed.set_result(error)
+        if not self.failed.done():
+            self.failed.set_result(error)
 
     def _converse(self, connection: WebSocketConnection) -> Conversation:
         return Conversation(connection.number, connection, self.desk, self.publisher, self.dialect)

@@ -21,6 +21,8 @@ from projections.fold import Projections
 SLICE: Final = 200
 """Steps made in one pass of the loop for those who wait for quotes or marks."""
 
+REFUSALS: Final = (OrderRefused, CommandRefused)
+
 Key = TypeVar("Key", AccountId, InstrumentId)
 
 
@@ -59,7 +61,7 @@ class Publisher:
             changed.update(dict.fromkeys(news.accounts))
             self._plan_quotes(news.instruments)
             for event in entry.events:
-                if isinstance(event, OrderRefused | CommandRefused) and event.account_id in self._members:
+                if isinstance(event, REFUSALS) and event.account_id in self._members:
                     self._tell_refusal(event)
                     # A refused cancel changes no view: the notice alone is the news.
                     changed[event.account_id] = None

@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
 
 from eventstore.model import NewEntry, NewEvent, StoreClosedError
-from exchange.codec import COMMANDS, EVENTS, stream_of
+from exchange.codec import COMMANDS, EVENTS, Encoded, stream_of
 from exchange.decider import ExchangeState, PoisonCommandError, StateHash, execute, refuse_poison
 from exchange.domain.commands import CancelOrder, Command
 from exchange.domain.events import Event
@@ -24,6 +25,8 @@ log = logging.getLogger("exchange.sequencer")
 
 STATE_HASH_INTERVAL: Final = 10_000
 """Events between two state hashes kept in the log."""
+SETTLED_AT_ONCE: Final = 200
+"""Changed objects that each commit folds into the state hash, so that no command has to wait for thousands of them."""
 
 
 class Appender(Protocol):
@@ -43,8 +46,7 @@ class NotTaken(Enum):
     """The exchange is shutting down, or an append failed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DurableEntry:
+class DurableEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An entry that the log has: what everybody may now see."""
 
     first_log_seq: int
@@ -61,8 +63,7 @@ Answer = Callable[[DurableEntry], None]
 """Called once the entry of a command is durable and folded into the views."""
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     entry: DurableEntry
     answer: Answer | None
 
@@ -81,6 +82,7 @@ class Sequencer:
         publish: Callable[[list[DurableEntry]], None],
         waiting_max: int,
         waiting_for_cancels: int,
+        broken: Callable[[Exception], None] | None = None,
     ) -> None:
         self.state = state
         self._state_hash = state_hash
@@ -88,6 +90,7 @@ class Sequencer:
         self._at_ns = at_ns
         self._clock_ns = clock_ns
         self._publish = publish
+        self._broken = broken
         self._waiting: deque[_Waiting] = deque()
         self._waiting_max = waiting_max
         self._waiting_max_but_cancels = waiting_max - waiting_for_cancels
@@ -120,8 +123,8 @@ class Sequencer:
         share of the room is kept for cancels, so that a crowd of new orders cannot keep anybody from leaving the
         market.
 
-        Raises what a broken invariant raises: the state is beyond repair then, nothing is taken any more, and the
-        process must end.
+        Raises what a broken invariant raises, after `broken` was told of it: the state is beyond repair then, nothing
+        is taken any more, and the process must end.
         """
         if self._appender is None:
             return NotTaken.STOPPED
@@ -130,17 +133,20 @@ class Sequencer:
             self.refused_busy += 1
             return NotTaken.BUSY
         at_ns = max(self._at_ns, self._clock_ns())
+        encoded = COMMANDS.encode(command)  # first: what cannot be written must not be decided
         try:
             events = self._carry_out(command, at_ns)
-        except Exception:
+        except Exception as error:
             # The state may hold events that the log will never have: nothing more can be decided on it.
             self._appender = None
+            if self._broken is not None:
+                self._broken(error)
             raise
         self._at_ns = at_ns
         first_log_seq = self._log_seq + 1
         self._log_seq += len(events)
         try:
-            self._appender.submit(_new_entry(command, events, at_ns, actor, client_id, origin), self._due_state_hash())
+            self._appender.submit(_new_entry(encoded, events, at_ns, actor, client_id, origin), self._due_state_hash())
         except StoreClosedError:
             # An append failed a moment ago, and the word of it is still on its way here. The log will not have this.
             self._appender = None
@@ -171,6 +177,7 @@ class Sequencer:
         for waiting in reached:
             if waiting.answer is not None:
                 waiting.answer(waiting.entry)
+        self._state_hash.settle(SETTLED_AT_ONCE)
 
     def failed(self) -> int:
         """An append failed: the outcome of all that waits is unknown, and the state that ran ahead must not be used
@@ -185,9 +192,8 @@ class Sequencer:
 
 
 def _new_entry(
-    command: Command, events: tuple[Event, ...], at_ns: int, actor: str, client_id: str, origin: str
+    encoded: Encoded, events: tuple[Event, ...], at_ns: int, actor: str, client_id: str, origin: str
 ) -> NewEntry:
-    encoded = COMMANDS.encode(command)
     return NewEntry(
         at_ns=at_ns,
         type=encoded.type,

@@ -26,7 +26,7 @@ NONE = fee_pair()
 
 def test_a_listed_contract_trades_at_once() -> None:
     scenario = Scenario(TOY).when(RegisterInstrument(terms=NEW))
-    assert scenario.outcome == (InstrumentRegistered(terms=NEW),)
+    assert scenario.outcome == (InstrumentRegistered(terms=NEW, at_ns=scenario.entries[-1][1]),)
     assert scenario.state.instruments[NEW.instrument_id].mark.price == NEW.pre_settlement
 
 

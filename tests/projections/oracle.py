@@ -77,12 +77,12 @@ class Story:
             self._tell(event, log_seq)
         for instrument_id in self.terms:
             quote = self._quote(instrument_id)
-            before = dict(self.shown.get(instrument_id, quote))
+            before = dict(self.shown.get(instrument_id, {}))
             moment = before.pop("datetime", None)
             if quote != before:
                 china = datetime.fromtimestamp(entry.at_ns // 1_000_000_000, UTC) + timedelta(hours=8)
                 moment = f"{china:%Y-%m-%d %H:%M:%S}.{entry.at_ns % 1_000_000_000 // 1000:06d}"
-            self.shown[instrument_id] = quote | ({"datetime": moment} if moment else {})
+            self.shown[instrument_id] = quote | {"datetime": moment}
 
     def _tell(self, event: Event, log_seq: int) -> None:
         match event:

@@ -32,7 +32,7 @@ def picture(exchange: SmallExchange, since: int = -1, instrument_id: str = TOY.i
     return quote(exchange.projections, instrument_id, since)
 
 
-def test_before_the_first_order_only_the_terms_show(exchange: SmallExchange) -> None:
+def test_before_the_first_order_only_the_terms_show_and_when_they_were_listed(exchange: SmallExchange) -> None:
     assert picture(exchange) == {
         "instrument_id": "TEST.t1",
         "exchange_id": "TEST",
@@ -45,6 +45,7 @@ def test_before_the_first_order_only_the_terms_show(exchange: SmallExchange) -> 
         "volume": 0,
         "amount": 0.0,
         "open_interest": 0,
+        "datetime": "2027-01-15 10:00:00.000000",
     }
 
 
@@ -175,7 +176,7 @@ def test_a_change_is_worded_once_for_all_at_the_same_version(exchange: SmallExch
 
 def test_a_kept_fragment_holds_no_more_than_its_bytes(exchange: SmallExchange) -> None:
     """What the encoder returns holds on to the buffer that it was written in, of a KiB and more."""
-    quotes = [Quote(TOY, 1) for _ in range(200)]
+    quotes = [Quote(TOY, 0, 1) for _ in range(200)]
     quotes[0].fragment(-1, DIALECT)
     gc.collect()
     tracemalloc.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exchange.domain.commands import RegisterInstrument
-from exchange.domain.values import AccountId
+from exchange.domain.values import AccountId, OrderId
 from projections import user_view
 from projections.rows import OrderRow, TradeRow
 from projections.user_view import Changes, UserView
@@ -118,7 +118,7 @@ def test_news_names_whose_rows_and_which_quotes_changed(exchange: SmallExchange)
     exchange.run(buy("t", 100, 1))
     assert exchange.news == ((TRADER, MAKER), (TOY.instrument_id,))
     exchange.run(buy("t", 100, 1))
-    assert exchange.news == ((), ()), "an order that is repeated changes nothing"
+    assert exchange.news == ((TRADER,), ()), "an order that is repeated tells its outcome once more"
     exchange.run(buy("off", "100.5", 1))
     assert exchange.news == ((TRADER,), ()), "a refused order shows to its user alone"
     exchange.run(cancel("nothing"))
@@ -197,3 +197,13 @@ def test_who_was_away_too_long_begins_anew(exchange: SmallExchange, monkeypatch:
 
 def test_the_room_is_that_of_the_protocol() -> None:
     assert user_view.HISTORY_MAX == 500
+
+
+@pytest.mark.parametrize("price", [100, 1_000], ids=["filled", "refused"])
+def test_a_repeated_order_is_told_once_more_as_it_stands(exchange: SmallExchange, price: int) -> None:
+    """Who asks again gets the first outcome as an answer, though nothing of it is new."""
+    exchange.run(sell("m", 100, 2, account=MAKER), buy("t", price, 1))
+    before = exchange.version
+    exchange.run(buy("t", price, 1))
+    (told,) = trader(exchange).changes(before).rows
+    assert told is trader(exchange).rows[OrderId("t")]
