@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.recordings import DATA_FOLDER
+from tests.support.recordings import DATA_FOLDER, FindRecording
 
 # A failure must come back tomorrow, on any machine: the default profile is derandomized and keeps no database. The time
 # of one example is not limited, since machines differ; pytest's timeout limits the test.
@@ -22,8 +22,12 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 @pytest.fixture(scope="session")
-def test_data() -> Path:
-    """The folder of recorded data; a test that asks for it is skipped where there is none."""
-    if not DATA_FOLDER.is_dir():
-        pytest.skip(f"no folder {DATA_FOLDER}; set EXCHANGE_TEST_DATA to the folder of recorded data")
-    return DATA_FOLDER
+def recording() -> FindRecording:
+    """Finds a file or folder of the recorded data by its path there; the test is skipped where there is none."""
+
+    def find(path: str) -> Path:
+        if not (DATA_FOLDER / path).exists():
+            pytest.skip(f"no {path} in {DATA_FOLDER}; set EXCHANGE_TEST_DATA to the folder of recorded data")
+        return DATA_FOLDER / path
+
+    return find

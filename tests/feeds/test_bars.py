@@ -7,7 +7,6 @@ import lzma
 from collections.abc import Sequence
 from decimal import Decimal
 from math import gcd
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,6 +16,7 @@ from exchange.domain.values import YUAN, Lots, Multiplier, Price, price_from_dec
 from exchange.feeds.bars import MINUTE_NS, Bar, lots_on_path, path, snapshots_of_bars
 from exchange.feeds.snapshot import Snapshot, check_snapshots
 from exchange.feeds.tape import bars_of_tape, tape_entries
+from tests.support.recordings import FindRecording
 
 START_NS = 1_552_568_400_000_000_000
 TICK = Price(10 * YUAN)
@@ -193,8 +193,8 @@ def test_every_packaged_bar_is_told_again_by_its_quotes(name: str) -> None:
 
 
 @pytest.mark.realdata
-def test_every_recorded_minute_is_told_again_by_its_quotes(test_data: Path) -> None:
-    files = sorted((test_data / "futures_klines").glob("*.1m.csv.xz"))
+def test_every_recorded_minute_is_told_again_by_its_quotes(recording: FindRecording) -> None:
+    files = sorted(recording("futures_klines").glob("*.1m.csv.xz"))
     assert files
     for file in files:
         with lzma.open(file, "rt", encoding="utf-8") as rows:

@@ -33,6 +33,7 @@ from exchange.feeds.tape import (
     waits_ns,
 )
 from exchange.feeds.tape_file import BAR_COLUMNS, QUOTE_COLUMNS, read_bars, read_quotes
+from tests.support.recordings import FindRecording
 
 ROOT = Path(__file__).parents[2]
 TICK = Price(10 * YUAN)
@@ -242,8 +243,9 @@ def extraction_tool() -> ModuleType:
 
 @pytest.mark.realdata
 @pytest.mark.parametrize("entry", tape_entries(), ids=tape_names())
-def test_the_tool_makes_the_packaged_file_from_the_recording(entry: TapeEntry, test_data: Path) -> None:
-    text = extraction_tool().tape_text(entry, test_data)
+def test_the_tool_makes_the_packaged_file_from_the_recording(entry: TapeEntry, recording: FindRecording) -> None:
+    recording(entry.source)
+    text = extraction_tool().tape_text(entry, recording("."))
     assert text.encode("ascii") == lzma.decompress(packed_file(entry))
 
 
@@ -261,8 +263,8 @@ def recorded_levels(values: dict[str, Any], side: str) -> tuple[Level, ...]:
 
 
 @pytest.mark.realdata
-def test_the_ticks_read_as_recorded(test_data: Path) -> None:
-    rows = list(recorded_rows(test_data / "futures_klines/SHFE.cu1909.ticks_20190916.csv.xz"))
+def test_the_ticks_read_as_recorded(recording: FindRecording) -> None:
+    rows = list(recorded_rows(recording("futures_klines/SHFE.cu1909.ticks_20190916.csv.xz")))
     snapshots = read_tape("cu1909-ticks").snapshots
     assert len(rows) == len(snapshots) == 200
     for row, snapshot in zip(rows, snapshots, strict=True):
@@ -279,10 +281,10 @@ def test_the_ticks_read_as_recorded(test_data: Path) -> None:
 
 @pytest.mark.realdata
 @pytest.mark.parametrize("entry", [entry for entry in tape_entries() if entry.kind == "bars"], ids=lambda one: one.name)
-def test_the_minutes_add_up_to_the_recorded_day(entry: TapeEntry, test_data: Path) -> None:
+def test_the_minutes_add_up_to_the_recorded_day(entry: TapeEntry, recording: FindRecording) -> None:
     assert entry.end is not None
     day = f"{entry.end:%Y-%m-%d} 00:00:00"
-    daily = recorded_rows(test_data / "futures_klines" / f"{entry.source_instrument}.1d.csv.xz")
+    daily = recorded_rows(recording(f"futures_klines/{entry.source_instrument}.1d.csv.xz"))
     row = next(row for row in daily if row["datetime_cn"] == day)
     minutes = bars_of_tape(entry.name)
     four = minutes[0].open, max(bar.high for bar in minutes), min(bar.low for bar in minutes), minutes[-1].close
@@ -293,11 +295,11 @@ def test_the_minutes_add_up_to_the_recorded_day(entry: TapeEntry, test_data: Pat
 
 @pytest.mark.realdata
 @pytest.mark.parametrize("name", ["cu2006-quotes", "m2007-quotes"])
-def test_the_recorded_stream_merges_to_the_last_snapshot(name: str, test_data: Path) -> None:
+def test_the_recorded_stream_merges_to_the_last_snapshot(name: str, recording: FindRecording) -> None:
     entry = next(entry for entry in tape_entries() if entry.name == name)
     quote: dict[str, Any] = {}
     times = set()
-    with lzma.open(test_data / entry.source, "rt", encoding="utf-8") as lines:
+    with lzma.open(recording(entry.source), "rt", encoding="utf-8") as lines:
         for message in (json.loads(line, parse_float=Decimal) for line in lines):
             if message["ch"] == "md>client":
                 for patch in message["msg"].get("data", ()):

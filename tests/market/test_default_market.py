@@ -8,7 +8,6 @@ import lzma
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +26,7 @@ from exchange.domain.values import (
 from exchange.feeds.bars import Bar, snapshots_of_bars
 from exchange.feeds.tape import read_tape, tape_names
 from exchange.market.reading import TradingTime, read_market
+from tests.support.recordings import FindRecording
 
 MARKET = read_market()
 TERMS = {terms.instrument_id: terms for terms in MARKET.instruments}
@@ -81,8 +81,8 @@ def contracts_specified() -> list[InstrumentTerms]:
 
 
 @pytest.fixture(scope="module")
-def specifications(test_data: Path) -> dict[str, Any]:
-    with lzma.open(test_data / "contract_specs/futures_20200616.json.xz", "rt", encoding="utf-8") as file:
+def specifications(recording: FindRecording) -> dict[str, Any]:
+    with lzma.open(recording("contract_specs/futures_20200616.json.xz"), "rt", encoding="utf-8") as file:
         table: dict[str, Any] = json.load(file, parse_float=Decimal)
     return table
 
@@ -107,9 +107,11 @@ def test_terms_are_those_of_the_table_of_specifications(terms: InstrumentTerms, 
 
 @pytest.mark.realdata
 @pytest.mark.parametrize(("instrument_id", "recorded"), [("SHFE.cu2703", "SHFE.cu2006"), ("DCE.m2701", "DCE.m2007")])
-def test_recorded_limits_are_those_of_the_recording(instrument_id: str, recorded: str, test_data: Path) -> None:
+def test_recorded_limits_are_those_of_the_recording(
+    instrument_id: str, recorded: str, recording: FindRecording
+) -> None:
     quote: dict[str, Any] = {}
-    file = test_data / "diff_recordings/td_basic_cancel_order_simulate_option.jsonl.xz"
+    file = recording("diff_recordings/td_basic_cancel_order_simulate_option.jsonl.xz")
     with lzma.open(file, "rt", encoding="utf-8") as lines:
         for message in (json.loads(line, parse_float=Decimal) for line in lines):
             if message["ch"] == "md>client":
@@ -129,11 +131,11 @@ def test_recorded_limits_are_those_of_the_recording(instrument_id: str, recorded
     ],
 )
 def test_computed_settlement_prices_are_the_mean_price_of_the_day_before(
-    instrument_id: str, file: str, begin: str, end: str, test_data: Path
+    instrument_id: str, file: str, begin: str, end: str, recording: FindRecording
 ) -> None:
     """Volume-weighted over the trades the bars become, half up to the tick (rule 6)."""
     terms = TERMS[InstrumentId(instrument_id)]
-    with lzma.open(test_data / "futures_klines" / file, "rt", encoding="utf-8") as rows:
+    with lzma.open(recording(f"futures_klines/{file}"), "rt", encoding="utf-8") as rows:
         bars = [bar_of(row) for row in csv.DictReader(rows) if begin <= row["datetime_cn"] < end]
     *_, last = snapshots_of_bars(bars, price_tick=terms.price_tick, multiplier=terms.multiplier)
     mean = half_up(last.amount, last.volume * terms.multiplier * terms.price_tick) * terms.price_tick
@@ -141,9 +143,9 @@ def test_computed_settlement_prices_are_the_mean_price_of_the_day_before(
 
 
 @pytest.mark.realdata
-def test_the_inferred_settlement_price_puts_the_lowest_bid_at_five_percent(test_data: Path) -> None:
+def test_the_inferred_settlement_price_puts_the_lowest_bid_at_five_percent(recording: FindRecording) -> None:
     """SHFE cuts a limit to the tick, as two recorded limits show: 6 % below 43110 is 40523.4, and 40520 was listed."""
-    file = test_data / "futures_klines/SHFE.cu1909.ticks_20190916.csv.xz"
+    file = recording("futures_klines/SHFE.cu1909.ticks_20190916.csv.xz")
     with lzma.open(file, "rt", encoding="utf-8") as rows:
         bids: Counter[str] = Counter()
         for row in csv.DictReader(rows):

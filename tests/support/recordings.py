@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 DATA_FOLDER = Path(os.environ.get("EXCHANGE_TEST_DATA", Path(__file__).parents[2] / "../shared/data"))
+
+FindRecording = Callable[[str], Path]
+"""What the fixture `recording` gives: the path of a recorded file, by its path in the folder."""
 
 
 def recorded(pattern: str, *, without: str | None = None) -> list[Any]:
