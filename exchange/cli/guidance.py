@@ -6,6 +6,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Self
 
 from exchange.cli.options import DEFAULT_DATA
@@ -79,9 +80,15 @@ class DemoGuidance:
             *self.client.splitlines(),
             "",
             "to see what it did:",
-            f"  exchange log tail --follow{self.data_option}",
-            f"  exchange state --user {self.users[0].name}{self.data_option}",
+            f"  {_program()} log tail --follow{self.data_option}",
+            f"  {_program()} state --user {self.users[0].name}{self.data_option}",
         ]
+
+
+def _program() -> str:
+    """This program as it was called, such as `.venv/bin/exchange`: it need not stand in the shell's path."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "exchange" else "exchange"
 
 
 def client_program(user: DemoUser, terms: InstrumentTerms, address: str) -> str:
@@ -98,4 +105,4 @@ def client_program(user: DemoUser, terms: InstrumentTerms, address: str) -> str:
 
 
 def _password_text(user: DemoUser) -> str:
-    return user.password or f"made at an earlier start; `exchange user password {user.name}` sets another"
+    return user.password or f"made at an earlier start; `{_program()} user password {user.name}` sets another"

@@ -152,7 +152,7 @@ def parse(text: bytes) -> Message:
     """
     if text in _PEEKS:
         return _PEEK
-    if text.count(b"{") + text.count(b"[") > DEPTH_MAX and _depth(text) > DEPTH_MAX:
+    if text.count(b"{") + text.count(b"[") > DEPTH_MAX and _is_too_deep(text):
         raise FrameError(1008, f"nested deeper than {DEPTH_MAX}")
     try:
         return cast(Message, _decoder.decode(text))
@@ -181,9 +181,9 @@ def _what_is_wrong(text: bytes, error: msgspec.ValidationError) -> Exception:
     return FieldError(aid, detail) if aid in known else UnknownAidError(aid[:NAME_CHARACTERS_MAX])
 
 
-def _depth(text: bytes) -> int:
-    """How deeply objects and arrays are nested; brackets inside texts do not count."""
-    depth = deepest = 0
+def _is_too_deep(text: bytes) -> bool:
+    """Whether objects and arrays are nested deeper than DEPTH_MAX; brackets inside texts do not count."""
+    depth = 0
     in_text = escaped = False
     for byte in text:
         if in_text:
@@ -197,7 +197,8 @@ def _depth(text: bytes) -> int:
             in_text = True
         elif byte in b"{[":
             depth += 1
-            deepest = max(deepest, depth)
+            if depth > DEPTH_MAX:
+                return True
         elif byte in b"}]":
             depth -= 1
-    return deepest
+    return False

@@ -25,8 +25,11 @@ log = logging.getLogger("exchange.sequencer")
 
 STATE_HASH_INTERVAL: Final = 10_000
 """Events between two state hashes kept in the log."""
+UNSETTLED_MAX: Final = 4_000
+"""Changed objects that may wait for the state hash, so that no command waits for many thousands of them. Fewer are left
+alone: what changes again and again, such as a busy account, is then hashed once for all of its changes."""
 SETTLED_AT_ONCE: Final = 200
-"""Changed objects that each commit folds into the state hash, so that no command has to wait for thousands of them."""
+"""Of more, so many are settled after each commit."""
 
 
 class Appender(Protocol):
@@ -177,7 +180,8 @@ class Sequencer:
         for waiting in reached:
             if waiting.answer is not None:
                 waiting.answer(waiting.entry)
-        self._state_hash.settle(SETTLED_AT_ONCE)
+        if self._state_hash.settle(0) > UNSETTLED_MAX:
+            self._state_hash.settle(SETTLED_AT_ONCE)
 
     def failed(self) -> int:
         """An append failed: the outcome of all that waits is unknown, and the state that ran ahead must not be used
