@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from hashlib import sha256
-from typing import Any, Final, Literal, NamedTuple, Protocol, assert_never
+from typing import Any, Final, assert_never
 
 import orjson
 
 from exchange.domain.commands import Command
 from exchange.domain.events import Facts
-from exchange.domain.values import AccountId, InstrumentId
+from exchange.domain.values import InstrumentId
 from exchange.gateway.dialects.guide import GuideDialect
 from exchange.gateway.messages import (
     NAME_CHARACTERS_MAX,
@@ -35,7 +35,8 @@ from exchange.gateway.messages import (
 )
 from exchange.gateway.notices import Code
 from exchange.gateway.orders import cancel_order, insert_order
-from projections.fold import Projections
+from exchange.gateway.subscriptions import Subscriptions
+from exchange.gateway.surroundings import Desk, Level, Line, News, User
 from projections.user_view import BEFORE_ALL
 
 NOTICES_MAX: Final = 100
@@ -44,94 +45,10 @@ INBOX_MAX: Final = 64
 """Messages that may wait while a password is being checked."""
 SUBSCRIPTIONS_MAX: Final = 1_000
 """Instruments one connection may subscribe to."""
+CLAIM_SHOWN_MAX: Final = 2**53
+"""A larger version, which a client may claim with thousands of digits, is quoted as this."""
 BID: Final = "qaexchange"
 """The business id of a login on `/ws`; it may be left out."""
-
-Level = Literal["INFO", "WARNING", "ERROR"]
-
-
-class User(NamedTuple):
-    """Who speaks: the name of the login, and the account behind it."""
-
-    name: str
-    account_id: AccountId
-
-
-class Line(Protocol):
-    """The way to the client."""
-
-    writable: bool
-    """False while the client reads too slowly: it gets no step meanwhile, and one larger step afterwards."""
-
-    def send(self, text: bytes) -> None:
-        """Send one text."""
-        ...
-
-    def disconnect(self, code: int, reason: str) -> None:
-        """End the connection with a close code and its reason."""
-        ...
-
-
-class Desk(Protocol):
-    """What a conversation asks of the exchange behind it."""
-
-    log_id: str
-    epoch: int
-    """Raised by every start, so that no two connections ever have the same number and epoch."""
-
-    def submit(self, conversation: Conversation, command: Command, client_id: str) -> Code | None:
-        """Have a command decided; a code says why it was not even taken."""
-        ...
-
-    def authenticate(self, conversation: Conversation, name: str, secret: str) -> None:
-        """Check a login; `login_succeeded` or `login_failed` is called when that is done."""
-        ...
-
-    def change_password(self, conversation: Conversation, user: User, old: str, new: str) -> None:
-        """Check and change a password; the outcome comes as a notice."""
-        ...
-
-    def history_differs(self, conversation: Conversation) -> None:
-        """A client came back with a version or a log that this log does not have."""
-        ...
-
-
-class News(Protocol):
-    """Where a conversation reads the views, and says what it waits for."""
-
-    projections: Projections
-
-    def arrived(self, conversation: Conversation) -> None:
-        """A client connected and has not logged in."""
-        ...
-
-    def login_began(self, conversation: Conversation) -> None:
-        """A login came and is being checked."""
-        ...
-
-    def logged_in(self, conversation: Conversation, account_id: AccountId) -> None:
-        """From now on wake the conversation for this account's news."""
-        ...
-
-    def subscribed(self, conversation: Conversation, added: list[InstrumentId], removed: list[InstrumentId]) -> None:
-        """From now on wake it for these quotes, and for those no more."""
-        ...
-
-    def parked(self, conversation: Conversation) -> None:
-        """It waits for news."""
-        ...
-
-    def stepped(self, conversation: Conversation) -> None:
-        """It got a step."""
-        ...
-
-    def marks_open(self, conversation: Conversation) -> bool:
-        """Whether a step for marks alone may be made now."""
-        ...
-
-    def left(self, conversation: Conversation) -> None:
-        """It is over."""
-        ...
 
 
 class Conversation:
@@ -142,14 +59,12 @@ class Conversation:
         "_cursor",
         "_desk",
         "_dialect",
-        "_dropped_quotes",
-        "_echo",
         "_inbox",
         "_line",
         "_news",
         "_notices",
         "_notices_given",
-        "_quote_cursors",
+        "_quotes",
         "is_parked",
         "number",
         "user",
@@ -165,12 +80,7 @@ class Conversation:
         self.is_parked = False
         self._cursor = BEFORE_ALL
         """The client's mirror equals the view at this log_seq."""
-        self._quote_cursors: dict[InstrumentId, int] = {}
-        """The same for each subscribed quote."""
-        self._dropped_quotes: dict[InstrumentId, None] = {}
-        """Quotes that the mirror still holds and the view does not any more."""
-        self._echo: str | None = None
-        """A subscription to be echoed with the next step."""
+        self._quotes = Subscriptions()
         self._notices: deque[tuple[str, dict[str, str | int]]] = deque(maxlen=NOTICES_MAX)
         self._notices_given = 0
         self._checking: ReqLogin | None = None
@@ -195,7 +105,7 @@ class Conversation:
         except UnknownAidError as error:
             self._notify_now("WARNING", Code.UNKNOWN_AID, {"aid": error.aid})
         except FieldError as error:
-            self._notify_now("ERROR", Code.WRONG_FIELD, {"aid": error.aid, "detail": error.detail})
+            self._refuse_fields(error)
         else:
             self._hear(message)
 
@@ -216,7 +126,7 @@ class Conversation:
     @property
     def subscriptions(self) -> list[InstrumentId]:
         """The instruments whose quotes are sent."""
-        return list(self._quote_cursors)
+        return self._quotes.instruments
 
     @property
     def holds_positions(self) -> bool:
@@ -268,13 +178,12 @@ class Conversation:
         if self._checking is None:
             return
         self._news.arrived(self)
-        auth_result = self._notice("ERROR", code, {})
-        self._send([{"notify": {"auth_result": auth_result}}], None)
+        self._refuse_login(code, {})
         self._read_inbox()
 
-    def give_up_login(self, reason: str) -> None:
-        """The login could be neither granted nor refused: end the connection, so that the client tries anew."""
-        self._line.disconnect(1011, reason)
+    def give_up(self, reason: str) -> None:
+        """An error of ours: end the connection, so that the client comes back to a whole conversation."""
+        self._end(1011, reason)
 
     # Messages.
 
@@ -317,7 +226,7 @@ class Conversation:
         if self.user is not None:
             self._notify_now("WARNING", Code.ALREADY_LOGGED_IN, {"user": self.user.name})
         elif message.bid not in ("", BID):
-            self._notify_now("ERROR", Code.WRONG_FIELD, {"aid": "req_login", "detail": f"`bid` must be {BID}"})
+            self._refuse_fields(FieldError("req_login", f"`bid` must be {BID}"))
         else:
             self._checking = message
             self._news.login_began(self)
@@ -337,19 +246,8 @@ class Conversation:
         unknown = [name for name in names if not market.knows(name)]
         if unknown:
             self.notify("WARNING", Code.UNKNOWN_SUBSCRIPTION, {"ins_list": ",".join(unknown)[:500]})
-        self._change_subscriptions(wanted)
-        self._echo = ",".join(wanted)
+        self._news.subscribed(self, *self._quotes.replace(wanted))
         self.wake()
-
-    def _change_subscriptions(self, wanted: list[InstrumentId]) -> None:
-        before = self._quote_cursors
-        self._quote_cursors = {instrument_id: before.get(instrument_id, BEFORE_ALL) for instrument_id in wanted}
-        removed = [instrument_id for instrument_id in before if instrument_id not in self._quote_cursors]
-        added = [instrument_id for instrument_id in wanted if instrument_id not in before]
-        # A quote that was dropped and is wanted again is deleted and sent anew: the mirror's old copy may hold levels
-        # that are gone, and objects that are new to a client carry no nulls.
-        self._dropped_quotes.update((instrument_id, None) for instrument_id in removed if before[instrument_id] >= 0)
-        self._news.subscribed(self, added, removed)
 
     def _order(self, message: InsertOrderMessage | CancelOrderMessage) -> None:
         aid = "insert_order" if isinstance(message, InsertOrderMessage) else "cancel_order"
@@ -368,7 +266,7 @@ class Conversation:
             else:
                 command = cancel_order(message, user.account_id)
         except FieldError as error:
-            self._notify_now("ERROR", Code.WRONG_FIELD, {"aid": error.aid, "detail": error.detail})
+            self._refuse_fields(error)
             return
         code = self._desk.submit(self, command, command.order_id)
         if code is not None:
@@ -385,6 +283,17 @@ class Conversation:
         while self._inbox and self._checking is None:  # another login among them makes the rest wait again
             self.on_text(self._inbox.popleft())
 
+    def _refuse_fields(self, error: FieldError) -> None:
+        """Tell what is wrong with a message; of a login at once, since nobody peeks before it is answered."""
+        facts: Facts = {"aid": error.aid, "detail": error.detail}
+        if error.aid == "req_login" and self.user is None:
+            self._refuse_login(Code.WRONG_FIELD, facts)
+        else:
+            self._notify_now("ERROR", Code.WRONG_FIELD, facts)
+
+    def _refuse_login(self, code: Code, facts: Facts) -> None:
+        self._send([{"notify": {"auth_result": self._notice("ERROR", code, facts)}}], None)
+
     def _end(self, code: int, reason: str) -> None:
         """End the connection; nothing that waits is heard any more."""
         self._inbox.clear()
@@ -399,9 +308,9 @@ class Conversation:
         log_id, _, wording = login.log_id.rpartition(".")
         if log_id != self._desk.log_id or login.version > self._news.projections.version:
             self._desk.history_differs(self)
-            self.notify(
-                "WARNING", Code.HISTORY_DIFFERS, {"version": login.version, "head": self._news.projections.version}
-            )
+            claimed = min(login.version, CLAIM_SHOWN_MAX)
+            head = self._news.projections.version
+            self.notify("WARNING", Code.HISTORY_DIFFERS, {"version": claimed, "head": head})
             return BEFORE_ALL
         return login.version if wording == self._wording() and login.version >= 0 else BEFORE_ALL
 
@@ -413,7 +322,7 @@ class Conversation:
 
     def _has_news(self) -> bool:
         """Whether a step made now would carry anything, marks only if their interval is over."""
-        if self._notices or self._dropped_quotes or self._echo is not None or self._quote_news():
+        if self._notices or self._quotes.news(self._news.projections.market):
             return True
         if self.user is None:
             return False
@@ -421,10 +330,6 @@ class Conversation:
         if view.own_news(self._cursor):
             return True
         return view.mark_news(self._cursor) and self._news.marks_open(self)
-
-    def _quote_news(self) -> bool:
-        market = self._news.projections.market
-        return any(market.version_of(instrument_id) > cursor for instrument_id, cursor in self._quote_cursors.items())
 
     def _step(self) -> None:
         """Lead the mirror to where the views stand now: everything that is news there, and all cursors to there."""
@@ -439,9 +344,7 @@ class Conversation:
             full = changes.full
             if full:
                 data.append(dict.fromkeys(self._dialect.root_keys))
-                self._quote_cursors = dict.fromkeys(self._quote_cursors, BEFORE_ALL)
-                self._dropped_quotes.clear()
-                self._echo = self._echo or (",".join(self._quote_cursors) or None)
+                self._quotes.start_anew()
             elif answers_login:
                 # Subscriptions belong to the connection that ended: what the mirror holds of them is not the view's
                 # any more.
@@ -449,7 +352,7 @@ class Conversation:
             data.extend(self._take_notices())
             data.extend(self._dialect.word(changes, self.user.name))
             self._cursor = version
-            data.extend(self._take_quotes(version))
+            data.extend(self._quotes.take(projections.market, self._dialect, version))
         else:
             data.extend(self._take_notices())
         self.is_parked = False
@@ -461,25 +364,6 @@ class Conversation:
         notices = [{"notify": {notice_id: notice}} for notice_id, notice in self._notices]
         self._notices.clear()
         return notices
-
-    def _take_quotes(self, version: int) -> list[dict[str, Any]]:
-        patches: list[dict[str, Any]] = []
-        if self._dropped_quotes:
-            patches.append({"quotes": dict.fromkeys(self._dropped_quotes)})
-            self._dropped_quotes.clear()
-        market = self._news.projections.market
-        worded: dict[str, Any] = {}
-        for instrument_id, cursor in self._quote_cursors.items():
-            fragment = market.quote(instrument_id, cursor, self._dialect)
-            if fragment is not None:
-                worded[instrument_id] = orjson.Fragment(fragment)
-            self._quote_cursors[instrument_id] = version
-        if worded:
-            patches.append({"quotes": worded})
-        if self._echo is not None:
-            patches.append({"ins_list": self._echo})
-            self._echo = None
-        return patches
 
     def _view_log_id(self) -> str:
         return f"{self._desk.log_id}.{self._wording()}"

@@ -6,7 +6,6 @@ become commands and are refused in the log. Nothing is defaulted that was misspe
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Final, Literal, cast
 
 import msgspec
@@ -57,7 +56,7 @@ class InsertOrderMessage(Struct, frozen=True, kw_only=True, tag_field="aid", tag
     user_id: str | None = None
     account_id: str | None = None
     order_id: str | None = None
-    limit_price: Decimal | None = None
+    limit_price: int | float | None = None
     time_condition: TimeCondition | None = None
     volume_condition: VolumeCondition = VolumeCondition.ANY
     min_volume: int | None = None

@@ -160,7 +160,7 @@ class Exchange:
         call_soon = self._loop.call_soon_threadsafe
 
         def durable(head: Head) -> None:
-            call_soon(self.sequencer.durable, head.log_seq)
+            call_soon(self._durable, head)
 
         def failed(error: StoreError) -> None:
             call_soon(self._append_failed, error)
@@ -168,6 +168,14 @@ class Exchange:
         self._writer = GroupCommitWriter(self.store, durable, failed)
         self._exits.push_async_callback(self._stop_writer)
         self.sequencer.start(self._writer)
+
+    def _durable(self, head: Head) -> None:
+        try:
+            self.sequencer.durable(head.log_seq)
+        except Exception as error:
+            # The views did not take what the log has: nothing may be shown from them any more.
+            self.sequencer.stop()
+            self._core_broken(error)
 
     async def _stop_writer(self) -> None:
         """Make durable what was decided, and publish it, before anything else is taken down."""

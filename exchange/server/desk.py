@@ -10,8 +10,9 @@ from typing import Any
 from eventstore.model import OutcomeUnknownError, StoreError
 from exchange.domain.commands import Command, OpenAccount
 from exchange.domain.values import AccountId, Money
-from exchange.gateway.conversation import Conversation, User
+from exchange.gateway.conversation import Conversation
 from exchange.gateway.notices import Code
+from exchange.gateway.surroundings import User
 from exchange.server.auth import Users
 from exchange.server.passwords import HashPoolFullError
 from exchange.server.sequencer import DurableEntry, NotTaken, Sequencer
@@ -111,7 +112,7 @@ class Desk:
         except Exception:
             # Whatever it was, the client must not wait for ever for an answer.
             log.exception("a login could not be checked")
-            conversation.give_up_login("the login could not be checked, try again")
+            conversation.give_up("the login could not be checked, try again")
         else:
             if user is None:
                 conversation.login_failed(Code.WRONG_LOGIN)

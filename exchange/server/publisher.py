@@ -1,12 +1,13 @@
 """Durable entries become views, and views become news: folds what the log has, wakes those whom it concerns.
 
 Policy lives here and only here: *when* somebody gets a step, never what is in it. Own orders, fills and cash at once;
-quotes at most every `quote_interval_s`, marks to market at most every `mark_interval_s` after the last step, both in
-slices behind everybody's own news.
+who waits for quotes is woken at most every `quote_interval_s`, who waits for marks to market at most every
+`mark_interval_s` after the last step, both in slices behind everybody's own news.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from typing import Final, TypeVar
 
@@ -17,6 +18,8 @@ from exchange.gateway.notices import Code, code_of
 from exchange.server.deadlines import DeadlineLine, LoopClock, TimerHandle
 from exchange.server.sequencer import DurableEntry
 from projections.fold import Projections
+
+log = logging.getLogger("exchange.publisher")
 
 SLICE: Final = 200
 """Steps made in one pass of the loop for those who wait for quotes or marks."""
@@ -67,7 +70,15 @@ class Publisher:
                     changed[event.account_id] = None
         for account_id in changed:
             for conversation in tuple(self._members.get(account_id, ())):
-                conversation.wake()
+                self._wake(conversation)
+
+    def _wake(self, conversation: Conversation) -> None:
+        """Wake one; an error of ours in wording its step must not cost the others theirs."""
+        try:
+            conversation.wake()
+        except Exception:
+            log.exception("connection %d is ended: its step could not be made", conversation.number)
+            conversation.give_up("the step could not be made, connect again")
 
     def _tell_refusal(self, event: OrderRefused | CommandRefused) -> None:
         for conversation in self._members[event.account_id]:
@@ -78,7 +89,7 @@ class Publisher:
         for members in self._members.values():
             for conversation in members:
                 conversation.notify("WARNING", code, facts)
-                conversation.wake()
+                self._wake(conversation)
 
     # What conversations tell of themselves.
 
@@ -168,6 +179,6 @@ class Publisher:
     def _step_slice(self) -> None:
         for _ in range(min(SLICE, len(self._due))):
             conversation, _ = self._due.popitem(last=False)
-            conversation.wake()
+            self._wake(conversation)
         if self._due:
             self._clock.call_soon(self._step_slice)

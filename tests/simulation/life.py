@@ -13,9 +13,10 @@ from eventstore.memory import MemoryDisk
 from eventstore.model import RecordedEntry, StoreError
 from exchange.domain.commands import Command, OpenAccount, RegisterInstrument
 from exchange.domain.events import CommandRefused, OrderRefused
-from exchange.gateway.conversation import Conversation, User
+from exchange.gateway.conversation import Conversation
 from exchange.gateway.dialects.guide import GuideDialect
 from exchange.gateway.notices import Code, code_of
+from exchange.gateway.surroundings import User
 from exchange.server import recovery
 from exchange.server.desk import NOT_TAKEN_CODES
 from exchange.server.publisher import Publisher

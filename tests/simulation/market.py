@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from exchange.domain.instrument import InstrumentTerms
 from exchange.domain.values import AccountId, InstrumentId, Money
-from exchange.gateway.conversation import User
+from exchange.gateway.surroundings import User
 from tests.support.market import fee_pair, margin, micro, terms
 
 LISTED: Final = (

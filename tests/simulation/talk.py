@@ -22,7 +22,10 @@ NONSENSE: Final = (
     Said(b'{"aid":"insert_order","order_id":' + b"9" * 400 + b"}", Code.WRONG_FIELD),
     Said(b'{"aid":"subscribe_quote","ins_list":["SIM.a1"]}', Code.WRONG_FIELD),
     Said(b'{"aid":"cancel_order","order_id":null}', Code.WRONG_FIELD),
-    Said(b'{"aid":"req_login","bid":"elsewhere","user_name":"a","password":"b","version":"x"}', Code.WRONG_FIELD),
+    # A notice for who is logged in; others are answered like any login, at once.
+    Said(
+        b'{"aid":"req_login","bid":"elsewhere","user_name":"a","password":"b","version":"x"}', perhaps=Code.WRONG_FIELD
+    ),
     Said(b'{"aid":"set_chart","chart_id":"c","ins_list":"SIM.a1","duration":1,"view_width":2}', Code.CHARTS_NOT_SERVED),
     Said(b'{"aid":"confirm_settlement"}'),
 )

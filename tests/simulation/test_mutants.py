@@ -17,6 +17,7 @@ SEEDS: Final = 30
 among those of test_simulation.py."""
 STEPS: Final = 600
 
+_SUBSCRIPTIONS: Final = "exchange.gateway.subscriptions:Subscriptions"
 _CONVERSATION: Final = "exchange.gateway.conversation:Conversation"
 _PUBLISHER: Final = "exchange.server.publisher:Publisher"
 _SEQUENCER: Final = "exchange.server.sequencer:Sequencer"
@@ -50,9 +51,9 @@ MISTAKES: Final = {
     "a login swallows the peek that waits": Mistake(f"{_CONVERSATION}.login_succeeded", "if is_parked:", "if False:"),
     # Cursors and versions.
     "quote cursors go one too far": Mistake(
-        f"{_CONVERSATION}._take_quotes",
-        "self._quote_cursors[instrument_id] = version",
-        "self._quote_cursors[instrument_id] = version + 1",
+        f"{_SUBSCRIPTIONS}.take",
+        "self._cursors[instrument_id] = version",
+        "self._cursors[instrument_id] = version + 1",
     ),
     "own news come without the positions that only a mark moved": Mistake(
         f"{_VIEW}._valued",
@@ -67,12 +68,14 @@ MISTAKES: Final = {
         f"{_CONVERSATION}._known_version", "wording == self._wording() and ", ""
     ),
     "a full step forgets the quotes": Mistake(
-        f"{_CONVERSATION}._step", "self._quote_cursors = dict.fromkeys(self._quote_cursors, BEFORE_ALL)", "pass"
+        f"{_SUBSCRIPTIONS}.start_anew", "self._cursors = dict.fromkeys(self._cursors, BEFORE_ALL)", "pass"
     ),
-    "a full step forgets the echo": Mistake(f"{_CONVERSATION}._step", "self._echo = self._echo or", "self._echo or"),
+    "a full step forgets the echo": Mistake(
+        f"{_SUBSCRIPTIONS}.start_anew", 'self._echo = ",".join(self._cursors)', "pass"
+    ),
     "quotes from before a resume stay": Mistake(f"{_CONVERSATION}._step", "elif answers_login:", "elif False:"),
     "quotes that are not wanted any more stay": Mistake(
-        f"{_CONVERSATION}._change_subscriptions", "self._dropped_quotes.update(", "dict().update("
+        f"{_SUBSCRIPTIONS}.replace", "self._dropped.update(", "dict().update("
     ),
     "rows that left the view stay in mirrors": Mistake(f"{_VIEW}._gone_since", "if gone.born <= since:", "if False:"),
     "versions from before what is remembered are led on": Mistake(f"{_VIEW}._drop", "self.floor = ", ""),

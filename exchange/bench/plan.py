@@ -1,0 +1,90 @@
+"""What a load generator is told, and what it answers: JSON over its standard input and output."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+NUMBER: Final = "{number}"
+"""Stands in a step's text for the number of the message, which every client counts from 0."""
+NUMBER_WIDTH: Final = 8
+"""Its digits."""
+
+
+class Step(Struct, frozen=True, kw_only=True):
+    """One message of a client's cycle."""
+
+    kind: str
+    """Latencies are counted by kind."""
+    text: str
+    """The message, with `NUMBER` in it."""
+
+
+class ClientPlan(Struct, frozen=True, kw_only=True):
+    """What one connection does."""
+
+    login: str = ""
+    """Sent first, alone; its answer holds `LoadPlan.welcome`. Empty where there is no login."""
+    first: tuple[str, ...] = ()
+    """Sent at once and answered before anybody's clock starts."""
+    cycle: tuple[Step, ...] = ()
+    """Repeated as long as the load lasts. Empty for a client that only prepares: it leaves before that."""
+
+
+class LoadPlan(Struct, frozen=True, kw_only=True):
+    """A closed loop: every client has `in_flight` messages on their way, and sends the next as one is answered."""
+
+    port: int
+    """On 127.0.0.1: a load generator speaks to its own machine only."""
+    pid: int
+    """The server's process, whose use of the cores is measured."""
+    path: str
+    clients: tuple[ClientPlan, ...]
+    in_flight: int
+    welcome: str = ""
+    ask: str = ""
+    """Sent after the login and again after every answer: one request for news is always outstanding. Empty: none."""
+    shows: str = ""
+    """Stands in an answer once for each message that it answers; empty: each answer answers one message."""
+    fails: tuple[str, ...] = ()
+    """What no answer may hold: a run in which something was refused measures something else."""
+    warm_up_s: float
+    measure_s: float
+    messages_max: int
+    """The load ends early after so many messages of all clients together."""
+
+
+class Percentiles(Struct, frozen=True, kw_only=True):
+    """Latencies in microseconds, from the moment a message was handed to the system to that when its answer was read.
+
+    The p-th percentile is the smallest latency that at least p percent of all do not exceed.
+    """
+
+    p50: float
+    p90: float
+    p99: float
+    p999: float
+
+
+class Measured(Struct, frozen=True, kw_only=True):
+    """What came of a load."""
+
+    messages: int
+    """Answered within the measured time."""
+    seconds: float
+    answers: int
+    """Frames that came within it; one may answer several messages, or none."""
+    latencies: dict[str, Percentiles]
+    """By kind."""
+    busy: float
+    """The part of the measured time in which the load generator itself used a core: near 1 it is what was measured."""
+
+    server_cpu_s: float
+    """Seconds of one core that the server used meanwhile, all its threads together; 0 where the system does not
+    tell."""
+
+    @property
+    def per_second(self) -> float:
+        """Messages answered per second."""
+        return self.messages / self.seconds
