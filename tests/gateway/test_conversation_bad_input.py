@@ -99,6 +99,8 @@ WRONG_ORDERS: Final[dict[str, str]] = {
     "a true price": '"limit_price": true',
     "an array for a price": '"limit_price": []',
     "a word for a price": '"limit_price": "dear"',
+    "a text for a price": '"limit_price": "100"',
+    "a price written out": '"limit_price": "1_000"',
     "a price that is no number": '"limit_price": "NaN"',
     "a price that is no number, loudly": '"limit_price": "sNaN"',
     "an infinite price": '"limit_price": "-Infinity"',
@@ -324,10 +326,18 @@ def test_a_second_login_changes_nothing(room: Room) -> None:
     assert guest.conversation.user == ANN.user
 
 
-def test_another_business_id_is_told(room: Room) -> None:
-    guest = room.guest().peeks().logs_in(ANN, bid="elsewhere")
-    assert_one_notice(guest, Code.WRONG_FIELD)
+@pytest.mark.parametrize(
+    "wrong",
+    [{"bid": "elsewhere"}, {"user_name": 7}, {"password": None}, {"version": "latest"}],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_a_login_that_is_none_is_answered_unasked(room: Room, wrong: dict[str, Any]) -> None:
+    guest = room.guest().says("req_login", **({"user_name": ANN.name, "password": ANN.secret} | wrong))
+    frame = guest.frame()
+    assert notices([frame]) == [Code.WRONG_FIELD]
+    assert next(iter(wrong)) in frame["data"][0]["notify"]["auth_result"]["content"]
     assert guest.conversation.user is None
+    assert guest.logs_in(ANN).frame()["version"] == room.log_seq
 
 
 @pytest.mark.parametrize("secret", ["", "wrong", "x" * 60_000])

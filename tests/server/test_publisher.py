@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from unittest.mock import patch
 
 import pytest
 
 from exchange.domain.commands import Deposit
 from exchange.domain.values import Money
+from exchange.gateway.conversation import Conversation
 from exchange.gateway.notices import Code
 from exchange.server.publisher import SLICE
 from tests.simulation.life import MARK_INTERVAL_S, QUOTE_INTERVAL_S
@@ -75,6 +76,28 @@ def test_a_warning_to_all_reaches_everybody_who_is_logged_in(room: Room) -> None
     room.life.publisher.tell_all(Code.OUTCOME_UNKNOWN, {})
     assert [notices(guest.frames()) for guest in guests] == [[Code.OUTCOME_UNKNOWN], [], [Code.OUTCOME_UNKNOWN], []]
     assert notices(guests[1].peeks().frames()) == [Code.OUTCOME_UNKNOWN]
+
+
+def test_one_step_that_cannot_be_made_costs_the_others_nothing(room: Room, caplog: pytest.LogCaptureFixture) -> None:
+    """An error of ours in wording a step ends that connection, and is logged; everybody else gets theirs."""
+    ill, well = room.guest(ANN).peeks(), room.guest(ANN).peeks()
+    with patch.object(type(ill.conversation), "wake", autospec=True, side_effect=fails_for(ill)):
+        room.does(Deposit(account_id=ANN.account_id, amount=Money(1_000_000)))
+    assert ill.line.closed == (1011, "the step could not be made, connect again")
+    assert keys(well.frame()) == ["trade"]
+    assert "its step could not be made" in caplog.text
+
+
+def fails_for(ill: Guest) -> Callable[[Conversation], None]:
+    """`wake` as it is, but for one conversation."""
+    wake = Conversation.wake
+
+    def wake_or_fail(conversation: Conversation) -> None:
+        if conversation is ill.conversation:
+            raise KeyError("a field that nobody words")
+        wake(conversation)
+
+    return wake_or_fail
 
 
 # --- Marks ------------------------------------------------------------------------------------------------------------
