@@ -73,7 +73,7 @@ class MemoryStore:
         return self._tip.advance(batch)
 
     def read(self, after: int = 0, until: int | None = None) -> Iterator[RecordedEntry]:
-        """See `LogReader.read`."""
+        """See `LogReader.read`; what lies in this process's own memory is held against its leaves on opening only."""
         self._refuse_if_closed()
         last_log_seq = attrgetter("last_log_seq")
         begin = bisect_right(self._disk.entries, after, key=last_log_seq)
