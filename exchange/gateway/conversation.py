@@ -43,6 +43,8 @@ NOTICES_MAX: Final = 100
 """Notices kept for a client that does not ask for them; older ones are dropped."""
 INBOX_MAX: Final = 64
 """Messages that may wait while a password is being checked."""
+WRONG_LOGINS_MAX: Final = 10
+"""Wrong logins that end a connection: each costs a slow hash, and whoever guesses must not do it for ever."""
 SUBSCRIPTIONS_MAX: Final = 1_000
 """Instruments one connection may subscribe to."""
 CLAIM_SHOWN_MAX: Final = 2**53
@@ -65,6 +67,7 @@ class Conversation:
         "_notices",
         "_notices_given",
         "_quotes",
+        "_wrong_logins",
         "is_parked",
         "number",
         "user",
@@ -85,6 +88,7 @@ class Conversation:
         self._notices_given = 0
         self._checking: ReqLogin | None = None
         """The login whose password is being checked."""
+        self._wrong_logins = 0
         self._inbox: deque[bytes] = deque()
         news.arrived(self)
 
@@ -177,8 +181,12 @@ class Conversation:
         """The login was refused; the client may try again."""
         if self._checking is None:
             return
-        self._news.arrived(self)
         self._refuse_login(code, {})
+        self._wrong_logins += code is Code.WRONG_LOGIN
+        if self._wrong_logins == WRONG_LOGINS_MAX:
+            self._end(1008, f"{WRONG_LOGINS_MAX} wrong logins: connect again to try others")
+        else:
+            self._news.arrived(self)
         self._read_inbox()
 
     def give_up(self, reason: str) -> None:
@@ -206,7 +214,7 @@ class Conversation:
                     "WARNING", Code.CHARTS_NOT_SERVED, {"chart_id": message.chart_id[:NAME_CHARACTERS_MAX]}
                 )
             case ConfirmSettlement():
-                pass  # every settlement statement counts as confirmed
+                self._confirm_settlement(message)
             case _:
                 assert_never(message)
 
@@ -255,10 +263,8 @@ class Conversation:
         if user is None:
             self._notify_now("ERROR", Code.NOT_LOGGED_IN, {"aid": aid})
             return
-        for named in (message.user_id, message.account_id):
-            if named not in (None, user.name, user.account_id):
-                self._notify_now("ERROR", Code.OTHER_USER, {"aid": aid, "named": named[:NAME_CHARACTERS_MAX]})
-                return
+        if self._names_another(user, aid, message.user_id, message.account_id):
+            return
         try:
             command: Command
             if isinstance(message, InsertOrderMessage):
@@ -273,10 +279,24 @@ class Conversation:
             self._notify_now("ERROR", code, {"order_id": command.order_id})
 
     def _change_password(self, message: ChangePassword) -> None:
-        if self.user is None:
+        user = self.user
+        if user is None:
             self._notify_now("ERROR", Code.NOT_LOGGED_IN, {"aid": "change_password"})
-        else:
-            self._desk.change_password(self, self.user, message.old_password, message.new_password)
+        elif not self._names_another(user, "change_password", message.user_id):
+            self._desk.change_password(self, user, message.old_password, message.new_password)
+
+    def _confirm_settlement(self, message: ConfirmSettlement) -> None:
+        """Nothing to do: every settlement statement counts as confirmed."""
+        if self.user is not None:
+            self._names_another(self.user, "confirm_settlement", message.user_id)
+
+    def _names_another(self, user: User, aid: str, *names: str | None) -> bool:
+        """Whether a message speaks for somebody else, who is told so then: who speaks the login alone decides."""
+        for named in names:
+            if named not in (None, user.name, user.account_id):
+                self._notify_now("ERROR", Code.OTHER_USER, {"aid": aid, "named": named[:NAME_CHARACTERS_MAX]})
+                return True
+        return False
 
     def _read_inbox(self) -> None:
         self._checking = None

@@ -79,12 +79,15 @@ class SetChart(Struct, frozen=True, tag_field="aid", tag="set_chart"):
 class ConfirmSettlement(Struct, frozen=True, tag_field="aid", tag="confirm_settlement"):
     """Confirms the last settlement."""
 
+    user_id: str | None = None
+
 
 class ChangePassword(Struct, frozen=True, tag_field="aid", tag="change_password"):
     """Asks for a new password."""
 
     old_password: str
     new_password: str
+    user_id: str | None = None
 
     def __repr__(self) -> str:
         return "ChangePassword(***)"

@@ -6,25 +6,28 @@ import secrets
 from collections.abc import Callable
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import Depends, FastAPI, Header, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import Depends, FastAPI, Header
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from eventstore.model import OutcomeUnknownError
 from exchange.domain.values import money_from_decimal
-from exchange.gateway.notices import Code, Language, code_of, text_of
-from exchange.server.desk import NotTakenError
-from exchange.server.operator import Done, Operator, RefusedError
-from exchange.server.passwords import HashPoolFullError
-from exchange.server.users import UnknownUserError, UserExistsError
+from exchange.gateway.notices import Language
+from exchange.server.api_errors import ApiError, answer_errors
+from exchange.server.data_folder import FolderError
+from exchange.server.operator import Done, Operator
 
 Amount = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=6, description="Yuan, at most six decimals.")]
 
 
-class NewUser(BaseModel):
+class RequestBody(BaseModel):
+    """What a request says; an unknown field, such as a misspelt one, is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewUser(RequestBody):
     """A user to be added."""
 
     name: str
@@ -32,13 +35,13 @@ class NewUser(BaseModel):
     deposit: Amount = Decimal(0)
 
 
-class NewPassword(BaseModel):
+class NewPassword(RequestBody):
     """Another password for a user."""
 
     password: SecretStr
 
 
-class NewDeposit(BaseModel):
+class NewDeposit(RequestBody):
     """Money for a user's account."""
 
     user: str
@@ -51,15 +54,6 @@ class UserAnswer(BaseModel):
     name: str
     account_id: str
     log_seq: int | None = None
-
-
-class ApiError(Exception):
-    """A request that is answered with an error."""
-
-    def __init__(self, status: HTTPStatus, reason: str, content: str, *, code: int = 0, **details: Any) -> None:
-        super().__init__(content)
-        self.status = status
-        self.answer = {"error": {"code": code, "reason": reason, "content": content, "details": details}}
 
 
 def make_api(
@@ -85,11 +79,12 @@ def make_api(
         return JSONResponse({"ready": ready}, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
     def check_admin(authorization: Annotated[str, Header()] = "") -> None:
-        if not secrets.compare_digest(authorization.encode(), f"Bearer {admin_token()}".encode()):
-            content = "this needs the admin token that lies in the data folder, as `Authorization: Bearer ...`"
-            raise ApiError(HTTPStatus.UNAUTHORIZED, "ADMIN_TOKEN", content)
+        # First: there is no token before the exchange is ready.
         if not is_ready():
             raise ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "NOT_READY", "the exchange takes no commands now")
+        if not _is_admin(authorization, admin_token):
+            content = "this needs the admin token that lies in the data folder, as `Authorization: Bearer ...`"
+            raise ApiError(HTTPStatus.UNAUTHORIZED, "ADMIN_TOKEN", content)
 
     admin = [Depends(check_admin)]
 
@@ -114,59 +109,17 @@ def make_api(
         """Pay into a user's account; answers once that is durable."""
         return _answer(await operator().deposit(deposit.user, money_from_decimal(deposit.amount)))
 
-    _answer_errors(api, language)
+    answer_errors(api, language)
     return api
+
+
+def _is_admin(authorization: str, admin_token: Callable[[], str]) -> bool:
+    try:
+        expected = f"Bearer {admin_token()}"
+    except FolderError:
+        return False  # somebody removed the file
+    return secrets.compare_digest(authorization.encode(), expected.encode())
 
 
 def _answer(done: Done) -> UserAnswer:
     return UserAnswer(name=done.user.name, account_id=done.user.account_id, log_seq=done.log_seq)
-
-
-def _answer_errors(api: FastAPI, language: Language) -> None:
-    """Every error has the same shape."""
-
-    def answer(error: ApiError) -> JSONResponse:
-        return JSONResponse(error.answer, error.status)
-
-    @api.exception_handler(ApiError)
-    async def api_error(_: Request, error: ApiError) -> JSONResponse:
-        return answer(error)
-
-    @api.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        # The inputs stay out of the answer: one of them may be a password.
-        problems = [{"field": ".".join(map(str, e["loc"])), "problem": e["msg"]} for e in error.errors()]
-        content = "; ".join(f"{problem['field']}: {problem['problem']}" for problem in problems)
-        return answer(ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID", content, problems=problems))
-
-    @api.exception_handler(RefusedError)
-    async def refused(_: Request, error: RefusedError) -> JSONResponse:
-        refusal = error.refusal
-        code = code_of(refusal.reason)
-        content = text_of(code, language, refusal.facts)
-        return answer(ApiError(HTTPStatus.CONFLICT, refusal.reason.value, content, code=int(code), **refusal.facts))
-
-    @api.exception_handler(NotTakenError)
-    async def not_taken(_: Request, error: NotTakenError) -> JSONResponse:
-        return answer(ApiError(HTTPStatus.SERVICE_UNAVAILABLE, error.why.value, str(error)))
-
-    @api.exception_handler(OutcomeUnknownError)
-    async def outcome_unknown(_: Request, error: OutcomeUnknownError) -> JSONResponse:
-        code = int(Code.OUTCOME_UNKNOWN)
-        return answer(ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "OUTCOME_UNKNOWN", str(error), code=code))
-
-    @api.exception_handler(HashPoolFullError)
-    async def too_many(_: Request, error: HashPoolFullError) -> JSONResponse:
-        return answer(ApiError(HTTPStatus.TOO_MANY_REQUESTS, "TOO_MANY_ATTEMPTS", str(error)))
-
-    @api.exception_handler(UserExistsError)
-    async def user_exists(_: Request, error: UserExistsError) -> JSONResponse:
-        return answer(ApiError(HTTPStatus.CONFLICT, "USER_EXISTS", str(error)))
-
-    @api.exception_handler(UnknownUserError)
-    async def unknown_user(_: Request, error: UnknownUserError) -> JSONResponse:
-        return answer(ApiError(HTTPStatus.NOT_FOUND, "UNKNOWN_USER", str(error)))
-
-    @api.exception_handler(ValueError)
-    async def bad_value(_: Request, error: ValueError) -> JSONResponse:
-        return answer(ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID", str(error)))

@@ -23,9 +23,9 @@ from exchange.market.reading import read_market
 from exchange.server.api import make_api
 from exchange.server.auth import Users
 from exchange.server.data_folder import DataFolder, ServerInfo
-from exchange.server.desk import Desk
+from exchange.server.desk import SYSTEM, Desk
 from exchange.server.gate import WebSocketGate, WebSocketSettings
-from exchange.server.operator import Operator
+from exchange.server.operator import OPERATOR, Operator
 from exchange.server.port import Port, TlsFiles
 from exchange.server.publisher import Publisher
 from exchange.server.recovery import Progress, Recovered, recover
@@ -39,8 +39,6 @@ log = logging.getLogger("exchange.app")
 SWITCH_INTERVAL_S = 0.0001
 """How long the loop may keep the interpreter while the writer's thread waits for it: commits are short, and many wait
 for them."""
-SYSTEM = "system"
-"""The actor of commands that nobody asked for, such as the listing of the market file's contracts."""
 
 
 class Exchange:
@@ -90,7 +88,7 @@ class Exchange:
         self._start_writer()
         for terms in market.instruments:
             if terms.instrument_id not in self.sequencer.state.instruments:
-                await self._carry_out(RegisterInstrument(terms=terms))
+                await self.desk.carry_out(RegisterInstrument(terms=terms), actor=SYSTEM, origin="market file")
         self.gate.serve("/ws", self._converse, message_max_bytes=self.settings.max_message_bytes)
         self._ready = self.gate.is_open = True
         self._publish_server()
@@ -154,7 +152,7 @@ class Exchange:
         self.dialect = GuideDialect(settings.language)
 
     async def _carry_out(self, command: Command) -> DurableEntry:
-        return await self.desk.carry_out(command, actor=SYSTEM, origin="operator")
+        return await self.desk.carry_out(command, actor=OPERATOR, origin="operator")
 
     def _start_writer(self) -> None:
         call_soon = self._loop.call_soon_threadsafe
@@ -173,9 +171,11 @@ class Exchange:
         try:
             self.sequencer.durable(head.log_seq)
         except Exception as error:
-            # The views did not take what the log has: nothing may be shown from them any more.
-            self.sequencer.stop()
+            # The views did not take what the log has: nothing may be shown from them any more, so nobody who waits
+            # for an answer will get one.
+            self.sequencer.failed()
             self._core_broken(error)
+            self.desk.outcomes_unknown(error)
 
     async def _stop_writer(self) -> None:
         """Make durable what was decided, and publish it, before anything else is taken down."""
@@ -199,7 +199,7 @@ class Exchange:
             error,
         )
         self.publisher.tell_all(Code.OUTCOME_UNKNOWN, {})
-        self.desk.append_failed(error)
+        self.desk.outcomes_unknown(error)
         if not self.failed.done():
             self.failed.set_result(error)
 

@@ -5,15 +5,14 @@ No secret is stored, logged, or put into an error.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 from argon2 import Parameters
 from sqlalchemy import Row, delete, insert, select, update
@@ -31,8 +30,6 @@ from exchange.server.users import (
     check_name,
     is_name,
 )
-
-Result = TypeVar("Result")
 
 TOKENS_PER_USER_MAX: Final = 100
 """A further token takes the place of the user's oldest."""
@@ -230,19 +227,6 @@ class Users:
         unchanged = (db.user.c.name == row.name) & (db.user.c.password_hash == row.password_hash)
         async with self._engine.begin() as connection:
             await connection.execute(update(db.user).where(unchanged).values(password_hash=new_hash))
-
-
-def run_with_users(path: str | Path, work: Callable[[Users], Awaitable[Result]]) -> Result:
-    """Open the database for one piece of work outside of any event loop, for commands while no server runs.
-
-    `run_with_users(folder.users_db, lambda users: users.add(name, password))`; the caller holds the folder's lock.
-    """
-
-    async def run() -> Result:
-        async with await Users.open(path) as users:
-            return await work(users)
-
-    return asyncio.run(run())
 
 
 def _user(row: Row[Any]) -> User:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Generator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from exchange.domain.events import Event
 from exchange.domain.instrument import InstrumentTerms
@@ -71,18 +71,25 @@ class Demo:
         return fitting
 
     async def _user(self, name: str) -> DemoUser:
-        if await self._exchange.users.find(name) is not None:
+        exchange = self._exchange
+        known = await exchange.users.find(name)
+        if known is not None and known.account_id in exchange.sequencer.state.accounts:
             return DemoUser(name=name, password=None)
         password = secrets.token_urlsafe(9)
-        await self._exchange.operator.add_user(name, password, DEMO_DEPOSIT)
+        if known is not None:
+            # A crash came between the user and the account, and before anybody was told the password.
+            await exchange.operator.set_password(name, password)
+        await exchange.operator.add_user(name, password, DEMO_DEPOSIT)
         return DemoUser(name=name, password=password)
 
     async def _play(self, tapes: Sequence[Tape]) -> None:
         try:
             await play_tapes(tapes, self._floor, pace=self._pace)
         except Exception:
-            # Users trade on without the recorded market; that it stopped must not go unseen.
-            log.exception("the tapes stopped playing")
+            # Users trade on without the recorded market; that it stopped must not go unseen. An exchange that failed
+            # has said so itself.
+            if not self._exchange.failed.done():
+                log.exception("the tapes stopped playing")
 
 
 class HouseFloor:
@@ -97,7 +104,7 @@ class HouseFloor:
             begun = self._exchange.desk.begin(command, actor=command.account_id, origin="feed/tape")
         except DeskNotTakenError as error:
             raise NotTakenError(str(error)) from error
-        return _events(begun)
+        return _Answer(begun)
 
     def view(self, account_id: AccountId) -> UserView:
         """The durable view of a house account."""
@@ -109,5 +116,14 @@ class HouseFloor:
         return None if listing is None else listing.terms
 
 
-async def _events(begun: asyncio.Future[DurableEntry]) -> tuple[Event, ...]:
-    return (await begun).events
+class _Answer:
+    """An entry's events, once it is durable. No coroutine: a feed that is stopped leaves some unawaited."""
+
+    __slots__ = ("_begun",)
+
+    def __init__(self, begun: asyncio.Future[DurableEntry]) -> None:
+        self._begun = begun
+
+    def __await__(self) -> Generator[Any, None, tuple[Event, ...]]:
+        entry = yield from self._begun.__await__()
+        return entry.events

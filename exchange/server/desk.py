@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Final
 
-from eventstore.model import OutcomeUnknownError, StoreError
+from eventstore.model import OutcomeUnknownError
 from exchange.domain.commands import Command, OpenAccount
 from exchange.domain.values import AccountId, Money
 from exchange.gateway.conversation import Conversation
@@ -20,6 +20,9 @@ from exchange.server.users import User as KnownUser
 from exchange.server.users import UserExistsError
 
 log = logging.getLogger("exchange.desk")
+
+SYSTEM: Final = "system"
+"""The actor of commands that nobody asked for: what a start or a first login brings with it."""
 
 NOT_TAKEN_CODES = {NotTaken.BUSY: Code.BUSY, NotTaken.STOPPED: Code.SHUTTING_DOWN}
 
@@ -51,6 +54,9 @@ class Desk:
         self._auto_open = auto_open
         self._tasks: set[asyncio.Task[None]] = set()
         self._begun: dict[asyncio.Future[DurableEntry], None] = {}
+        self._stopped = False
+        self._changing: set[Conversation] = set()
+        """Those whose change of password is under way."""
         self.histories_differing = 0
         """Clients that came back with a version or a log which this log does not have."""
 
@@ -77,30 +83,33 @@ class Desk:
             if not durable.done():
                 durable.set_result(entry)
 
-        self._begun[durable] = None
         not_taken = self._sequencer.submit(command, actor=actor, origin=origin, answer=answer)
         if not_taken is not None:
-            del self._begun[durable]
             raise NotTakenError(not_taken)
+        self._begun[durable] = None
         return durable
 
     async def carry_out(self, command: Command, *, actor: str, origin: str) -> DurableEntry:
         """Have a command decided and wait until its entry is durable. Raises NotTakenError and OutcomeUnknownError."""
         return await self.begin(command, actor=actor, origin=origin)
 
-    def append_failed(self, error: StoreError) -> None:
-        """Tell everybody who waits for an entry that its outcome is unknown."""
+    def outcomes_unknown(self, why: Exception) -> None:
+        """Tell everybody who waits for an entry that nobody will tell its outcome, and why."""
         begun, self._begun = self._begun, {}
         for durable in begun:
             if not durable.done():
-                unknown = OutcomeUnknownError(f"the log could not be written, so the outcome is unknown: {error}")
-                durable.set_exception(unknown)
+                durable.set_exception(OutcomeUnknownError(f"the outcome is unknown, the exchange failed: {why}"))
+                # Now it counts as looked at: whoever has stopped waiting for it is not worth a line in the log.
+                durable.exception()
 
     # Logins.
 
     def authenticate(self, conversation: Conversation, name: str, secret: str) -> None:
         """Check a login beside the loop's other work."""
-        self._begin(self._authenticate(conversation, name, secret))
+        if self._stopped:
+            conversation.login_failed(Code.SHUTTING_DOWN)
+        else:
+            self._begin(self._authenticate(conversation, name, secret))
 
     async def _authenticate(self, conversation: Conversation, name: str, secret: str) -> None:
         try:
@@ -121,34 +130,42 @@ class Desk:
 
     async def log_in(self, name: str, secret: str) -> User | None:
         """The user behind a name and a password or token, with an open account; None where they do not fit."""
-        known = await self._users.verify(name, secret)
-        if known is None and self._auto_open is not None:
+        # Where everybody gets in, a name is no secret: an unknown one need not cost a check against a decoy.
+        if self._auto_open is not None and await self._users.find(name) is None:
             known = await self._open_at_first_sight(name, secret)
+        else:
+            known = await self._users.verify(name, secret)
         if known is None:
             return None
         if known.account_id not in self._sequencer.state.accounts:
             # Users and log are two databases: a crash between them, or a user from elsewhere, leaves an account to be
             # opened.
-            await self.open_account(known.account_id, self._auto_open or Money(0), actor="operator", origin="login")
+            await self._open_account(known.account_id)
         return User(known.name, known.account_id)
 
     async def _open_at_first_sight(self, name: str, secret: str) -> KnownUser | None:
-        """A user made of an unknown name; None where the name is known after all with another secret, or is no name."""
+        """A user made of an unknown name; None where somebody else just took it, or where it is no name."""
         try:
             return await self._users.add(name, secret)
         except UserExistsError:
-            # Known before with another password, or since a moment ago: another window of the same new user.
+            # Since a moment ago: another window of the same new user, or another user of the same name.
             return await self._users.verify(name, secret)
         except ValueError:
             return None
 
-    async def open_account(self, account_id: AccountId, deposit: Money, *, actor: str, origin: str) -> DurableEntry:
-        """Open an account, with a deposit if there is one."""
-        return await self.carry_out(OpenAccount(account_id=account_id, deposit=deposit), actor=actor, origin=origin)
+    async def _open_account(self, account_id: AccountId) -> None:
+        command = OpenAccount(account_id=account_id, deposit=self._auto_open or Money(0))
+        await self.carry_out(command, actor=SYSTEM, origin="login")
 
     def change_password(self, conversation: Conversation, user: User, old: str, new: str) -> None:
-        """Check and change a password; the outcome comes as a notice."""
-        self._begin(self._change_password(conversation, user, old, new))
+        """Check and change a password, one at a time for each connection; the outcome comes as a notice."""
+        if self._stopped or conversation in self._changing:
+            code = Code.SHUTTING_DOWN if self._stopped else Code.TOO_MANY_ATTEMPTS
+            conversation.notify("ERROR", code, {})
+            conversation.wake()
+        else:
+            self._changing.add(conversation)
+            self._begin(self._change_password(conversation, user, old, new))
 
     async def _change_password(self, conversation: Conversation, user: User, old: str, new: str) -> None:
         try:
@@ -160,8 +177,12 @@ class Desk:
         except HashPoolFullError:
             conversation.notify("ERROR", Code.TOO_MANY_ATTEMPTS, {})
         except ValueError as error:
-            detail = {"aid": "change_password", "detail": str(error)}
-            conversation.notify("ERROR", Code.WRONG_FIELD, {**detail})
+            conversation.notify("ERROR", Code.WRONG_FIELD, {"aid": "change_password", "detail": str(error)})
+        except Exception:
+            log.exception("a password could not be changed")
+            conversation.give_up("the password could not be changed, try again")
+        finally:
+            self._changing.discard(conversation)
         conversation.wake()
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
@@ -170,7 +191,8 @@ class Desk:
         task.add_done_callback(self._tasks.discard)
 
     async def stop(self) -> None:
-        """Give up the logins that are being checked."""
+        """Give up the logins that are being checked, and check no further ones."""
+        self._stopped = True
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()

@@ -16,11 +16,10 @@ from eventstore.store import EventStore
 from exchange.domain.commands import Command
 from exchange.server.auth import Users
 from exchange.server.data_folder import DataFolder
-from exchange.server.operator import Operator
+from exchange.server.operator import OPERATOR, Operator
 from exchange.server.recovery import Progress, recover
 from exchange.server.sequencer import DurableEntry, Sequencer
 
-SYSTEM = "system"
 ORIGIN = "offline"
 """The origin of commands that came without a server."""
 
@@ -82,7 +81,7 @@ def _nobody_watches(entries: list[DurableEntry]) -> None:
 
 def _carry_out(sequencer: Sequencer, store: EventStore, command: Command) -> DurableEntry:
     answered: list[DurableEntry] = []
-    not_taken = sequencer.submit(command, actor=SYSTEM, origin=ORIGIN, answer=answered.append)
+    not_taken = sequencer.submit(command, actor=OPERATOR, origin=ORIGIN, answer=answered.append)
     if not_taken is not None:
         # Nothing else is under way, so it is not for want of room.
         raise StoreClosedError("an earlier append failed: open the folder anew, the log tells what was kept")

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final
 
 from exchange.domain.commands import Command, Deposit, OpenAccount
 from exchange.domain.events import CommandRefused
+from exchange.domain.rejections import RejectReason
 from exchange.domain.values import AccountId, Money
 from exchange.server.auth import Users
 from exchange.server.sequencer import DurableEntry
-from exchange.server.users import UnknownUserError, User
+from exchange.server.users import UnknownUserError, User, UserExistsError
+
+OPERATOR: Final = "operator"
+"""The actor of what the operator asks for."""
 
 CarryOut = Callable[[Command], Awaitable[DurableEntry]]
 """Has a command decided and waits until its entry is durable."""
@@ -46,11 +51,31 @@ class Operator:
     async def add_user(self, name: str, password: str, deposit: Money) -> Done:
         """Make a user with an open account and a first deposit.
 
-        Raises what `Users.add` does, and RefusedError.
+        Users and log are two databases, and a crash between the two leaves a user without an account: the same call
+        again, with the same password, then opens it. Raises what `Users.add` does, and RefusedError.
         """
-        user = await self._users.add(name, password)
-        entry = await self._do(OpenAccount(account_id=user.account_id, deposit=deposit))
+        try:
+            user, is_new = await self._users.add(name, password), True
+        except UserExistsError:
+            user, is_new = await self._known(name, password), False
+        entry = await self._carry_out(OpenAccount(account_id=user.account_id, deposit=deposit))
+        refusal = _refusal(entry)
+        if refusal is not None and refusal.reason is RejectReason.ACCOUNT_EXISTS:
+            if not is_new:
+                raise UserExistsError(name)
+            # The user's own login came in between, and a login opens an account that is missing.
+            if deposit:
+                entry = await self._do(Deposit(account_id=user.account_id, amount=deposit))
+        elif refusal is not None:
+            raise RefusedError(refusal)
         return Done(user=user, log_seq=entry.last_log_seq)
+
+    async def _known(self, name: str, password: str) -> User:
+        """The user of this name, if this is their password. Raises UserExistsError where it is not."""
+        user = await self._users.verify(name, password)
+        if user is None:
+            raise UserExistsError(name)
+        return user
 
     async def deposit(self, name: str, amount: Money) -> Done:
         """Pay into a user's account. Raises UnknownUserError and RefusedError."""
@@ -69,7 +94,11 @@ class Operator:
 
     async def _do(self, command: Command) -> DurableEntry:
         entry = await self._carry_out(command)
-        for event in entry.events:
-            if isinstance(event, CommandRefused):
-                raise RefusedError(event)
+        refusal = _refusal(entry)
+        if refusal is not None:
+            raise RefusedError(refusal)
         return entry
+
+
+def _refusal(entry: DurableEntry) -> CommandRefused | None:
+    return next((event for event in entry.events if isinstance(event, CommandRefused)), None)

@@ -36,6 +36,9 @@ class TlsFiles:
     certificate: Path
     key: Path
 
+    def __str__(self) -> str:
+        return f"the certificate {self.certificate} and the key {self.key}"
+
 
 class Port:
     """An address that serves `app` and `gate`. `start` once, then `stop` once."""
@@ -119,7 +122,7 @@ class Port:
             config.load()
         except OSError as error:
             raise PortError(
-                f"cannot use {self._tls}: {error}. Both must be PEM files that belong together and that can be read."
+                f"cannot speak TLS: {error}. {self._tls} must be PEM files that belong together and that can be read."
             ) from error
         return config
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from eventstore.model import RecordedEntry
 from eventstore.store import EventStore
@@ -15,6 +16,8 @@ from projections.fold import Projections
 
 Progress = Callable[[int, int], None]
 """Told (log_seq reached, log_seq of the head), now and then."""
+PROGRESS_INTERVAL: Final = 1000
+"""Entries from one call of it to the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,7 @@ def recover(store: EventStore, progress: Progress | None = None) -> Recovered:
         for event in events:
             evolve(state, event)
         projections.apply(entry.first_log_seq, events)
-        if progress is not None and entry.command_seq % 1000 == 0:
+        if progress is not None and entry.command_seq % PROGRESS_INTERVAL == 0:
             progress(entry.last_log_seq, head.log_seq)
     return Recovered(
         state=state, state_hash=state_hash, projections=projections, log_seq=head.log_seq, at_ns=head.at_ns

@@ -20,10 +20,11 @@ from exchange.decider import ExchangeState, StateHash, execute
 from exchange.domain.commands import Command, Deposit, RegisterInstrument
 from exchange.domain.events import Event
 from exchange.domain.values import AccountId, Money
-from exchange.server.auth import Users, run_with_users
+from exchange.server.auth import Users
 from exchange.server.data_folder import DataFolder
 from tests.support.commands import buy, cancel, open_account, sell
 from tests.support.market import CU, RB
+from tests.support.users import run_with_users
 
 CHECKOUT: Final = Path(__file__).parents[2]
 PROGRAM: Final = (sys.executable, "-c", "from exchange.cli.main import main; main()")

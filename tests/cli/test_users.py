@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 
 from exchange.cli import operations
-from exchange.server.auth import Users, run_with_users
+from exchange.server.auth import Users
 from exchange.server.data_folder import DataFolder, FolderLockedError
 from exchange.server.users import User
 from tests.cli.harness import CHECKOUT, HEAD, PROGRAM, document, invoke
 from tests.eventstore.tampering import flip
+from tests.support.users import run_with_users
 
 
 def logged_in(data: Path, name: str, password: str) -> User | None:
@@ -62,7 +63,7 @@ def test_deposits_add_up_and_are_durable(data: Path) -> None:
 def test_what_was_done_offline_says_so_in_the_log(data: Path) -> None:
     document("deposit", "bob", "1", "--data", data)
     [entry] = document("log", "show", HEAD + 1, "--data", data)["entries"]
-    assert (entry["actor"], entry["origin"], entry["command"]) == ("system", "offline", "Deposit")
+    assert (entry["actor"], entry["origin"], entry["command"]) == ("operator", "offline", "Deposit")
 
 
 def test_a_name_that_is_taken_is_refused(data: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from exchange.gateway.conversation import INBOX_MAX, NOTICES_MAX, SUBSCRIPTIONS_MAX
+from exchange.gateway.conversation import INBOX_MAX, NOTICES_MAX, SUBSCRIPTIONS_MAX, WRONG_LOGINS_MAX
 from exchange.gateway.messages import DEPTH_MAX, NAME_CHARACTERS_MAX
 from exchange.gateway.notices import Code
 from tests.simulation.room import ANN, BOB, Guest, Room, keys, notices, order
@@ -287,6 +287,16 @@ def test_a_message_in_another_s_name_has_no_effect(room: Room, aid: str, named: 
     assert room.log_seq == log_seq
 
 
+@pytest.mark.parametrize("aid", ["confirm_settlement", "change_password"])
+def test_nothing_is_changed_in_another_s_name(room: Room, aid: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed: list[Any] = []
+    monkeypatch.setattr(room.life.desk, "change_password", lambda *arguments: changed.append(arguments))
+    guest = room.guest(ANN).peeks()
+    guest.says(aid, user_id=BOB.name, old_password=ANN.secret, new_password="new")
+    assert_one_notice(guest, Code.OTHER_USER)
+    assert changed == []
+
+
 def test_somebody_else_s_order_is_an_unknown_one(room: Room) -> None:
     room.guest(BOB).orders("his")
     ann = room.guest(ANN).peeks().says("cancel_order", order_id="his")
@@ -348,6 +358,30 @@ def test_a_failed_login_is_answered_unasked_and_may_be_tried_again(room: Room, s
     assert notices([frame]) == [Code.WRONG_LOGIN]
     assert keys(frame) == ["notify"]
     assert "version" not in frame
+    assert guest.logs_in(ANN).frame()["version"] == room.log_seq
+
+
+def test_whoever_goes_on_guessing_is_disconnected(room: Room) -> None:
+    guest = room.guest()
+    for _ in range(WRONG_LOGINS_MAX - 1):
+        guest.says("req_login", user_name=ANN.name, password="wrong")
+    assert guest.line.closed is None
+    guest.hears(orjson.dumps({"aid": "req_login", "user_name": ANN.name, "password": "wrong"}))
+    guest.hears(orjson.dumps({"aid": "req_login", "user_name": ANN.name, "password": ANN.secret}))
+    room.settle()
+    assert notices(guest.frames()) == [Code.WRONG_LOGIN] * WRONG_LOGINS_MAX
+    assert guest.line.closed is not None
+    assert guest.line.closed[0] == 1008
+
+
+def test_a_login_that_was_not_even_checked_is_no_guess(room: Room) -> None:
+    guest = room.guest()
+    for _ in range(WRONG_LOGINS_MAX + 1):
+        guest.hears(orjson.dumps({"aid": "req_login", "user_name": ANN.name, "password": ANN.secret}))
+        room.life.desk.checking.clear()
+        guest.conversation.login_failed(Code.TOO_MANY_ATTEMPTS)
+    assert guest.line.closed is None
+    guest.frames()
     assert guest.logs_in(ANN).frame()["version"] == room.log_seq
 
 

@@ -14,8 +14,9 @@ import argon2
 import pytest
 from argon2.profiles import CHEAPEST
 
-from exchange.server.auth import TOKENS_PER_USER_MAX, Users, run_with_users
+from exchange.server.auth import TOKENS_PER_USER_MAX, Users
 from exchange.server.users import AccountTakenError, UnknownUserError, User, UserExistsError
+from tests.support.users import run_with_users
 
 CANARY = "canary-4f1c-秘密"
 """A password that must not show anywhere."""

@@ -17,8 +17,8 @@ from sqlalchemy import Engine, delete, event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from exchange.server import users_database
-from exchange.server.auth import run_with_users
 from exchange.server.users_database import UsersDatabaseError, migrations_folder, open_users_database
+from tests.support.users import run_with_users
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_current_schema_costs_no_import_of_alembic(tmp_path: Path) -> None:
     path = tmp_path / "users.db"
     run_with_users(path, lambda users: users.add("alice", "pw"))
     code = (
-        "import sys; from exchange.server.auth import run_with_users;"
+        "import sys; from tests.support.users import run_with_users;"
         "print(len(run_with_users(sys.argv[1], lambda users: users.list())), 'alembic' in sys.modules)"
     )
     answer = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)

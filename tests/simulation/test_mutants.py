@@ -89,7 +89,7 @@ MISTAKES: Final = {
         f"{_SEQUENCER}.submit", "self.refused_busy += 1", "self._carry_out(command, self._at_ns)"
     ),
     "a message in another's name is obeyed": Mistake(
-        f"{_CONVERSATION}._order", "if named not in (None, user.name, user.account_id):", "if False:"
+        f"{_CONVERSATION}._names_another", "if named not in (None, user.name, user.account_id):", "if False:"
     ),
     "an order goes to the account that it names": Mistake(
         f"{_CONVERSATION}._order",

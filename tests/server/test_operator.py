@@ -1,0 +1,90 @@
+"""The operator adds users and pays in; what a crash or a login came between is put right."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exchange.domain.rejections import RejectReason
+from exchange.domain.values import YUAN, Money
+from exchange.server.app import Exchange
+from exchange.server.operator import RefusedError
+from exchange.server.users import UnknownUserError, User, UserExistsError
+from tests.support.running import running
+
+DEPOSIT = Money(1_000 * YUAN)
+
+
+@pytest.fixture
+async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
+    """Unknown users are not let in: only the operator makes any."""
+    async with running(tmp_path, auto_open=None) as started:
+        yield started
+
+
+def paid_in(exchange: Exchange, user: User) -> int:
+    return exchange.sequencer.state.accounts[user.account_id].cash.deposit
+
+
+async def test_a_new_user_has_an_account_with_the_deposit(exchange: Exchange) -> None:
+    done = await exchange.operator.add_user("alice", "pw", DEPOSIT)
+    assert done.log_seq == exchange.sequencer.durable_log_seq
+    assert paid_in(exchange, done.user) == DEPOSIT
+    assert await exchange.operator.users() == (done.user,)
+
+
+async def test_what_the_operator_asks_for_is_told_from_what_a_start_brings(exchange: Exchange) -> None:
+    head = exchange.store.head.log_seq
+    await exchange.operator.add_user("alice", "pw", Money(0))
+    actors = {(entry.type, entry.actor, entry.origin) for entry in exchange.store.read()}
+    assert actors == {("RegisterInstrument", "system", "market file"), ("OpenAccount", "operator", "operator")}
+    assert exchange.store.head.log_seq == head + 1
+
+
+async def test_an_account_that_a_crash_left_out_is_opened_by_the_same_call(exchange: Exchange) -> None:
+    left = await exchange.users.add("alice", "pw")  # and then the process ended
+    done = await exchange.operator.add_user("alice", "pw", DEPOSIT)
+    assert done.user == left
+    assert paid_in(exchange, left) == DEPOSIT
+
+
+async def test_an_account_that_a_crash_left_out_is_opened_for_the_right_password_only(exchange: Exchange) -> None:
+    left = await exchange.users.add("alice", "pw")
+    with pytest.raises(UserExistsError, match="alice"):
+        await exchange.operator.add_user("alice", "another", DEPOSIT)
+    assert left.account_id not in exchange.sequencer.state.accounts
+
+
+async def test_a_user_who_has_all_of_it_is_not_added_again(exchange: Exchange) -> None:
+    done = await exchange.operator.add_user("alice", "pw", DEPOSIT)
+    with pytest.raises(UserExistsError, match="alice"):
+        await exchange.operator.add_user("alice", "pw", DEPOSIT)
+    assert paid_in(exchange, done.user) == DEPOSIT
+
+
+@pytest.mark.parametrize("deposit", [Money(0), DEPOSIT])
+async def test_a_login_that_comes_in_between_costs_no_deposit(
+    exchange: Exchange, deposit: Money, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = exchange.users.add
+
+    async def add_and_be_overtaken(*arguments: Any) -> User:
+        added = await add(*arguments)
+        assert await exchange.desk.log_in("alice", "pw") is not None
+        return added
+
+    monkeypatch.setattr(exchange.users, "add", add_and_be_overtaken)
+    done = await exchange.operator.add_user("alice", "pw", deposit)
+    assert paid_in(exchange, done.user) == deposit
+
+
+async def test_a_deposit_needs_a_user_and_an_amount(exchange: Exchange) -> None:
+    with pytest.raises(UnknownUserError, match="nobody"):
+        await exchange.operator.deposit("nobody", DEPOSIT)
+    await exchange.operator.add_user("alice", "pw", Money(0))
+    with pytest.raises(RefusedError) as refused:
+        await exchange.operator.deposit("alice", Money(0))
+    assert refused.value.refusal.reason is RejectReason.AMOUNT
