@@ -8,6 +8,7 @@ from pathlib import Path
 
 from exchange.cli.errors import FailedError
 from exchange.domain.values import AccountId
+from exchange.gateway.access import Role
 from exchange.server.data_folder import DataFolder
 from exchange.server.users import User
 
@@ -26,6 +27,6 @@ def read_users(data: Path) -> tuple[User, ...]:
     except sqlite3.Error as error:
         raise FailedError(f"the users database {path} cannot be read: {error}") from error
     return tuple(
-        User(name=name, account_id=AccountId(account_id), role=role, created_at_ns=created_at_ns)
+        User(name=name, account_id=AccountId(account_id), role=Role(role), created_at_ns=created_at_ns)
         for name, account_id, role, created_at_ns in rows
     )

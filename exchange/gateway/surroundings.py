@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from exchange.domain.commands import Command
 from exchange.domain.values import AccountId, InstrumentId
+from exchange.gateway.access import Role
 from exchange.gateway.notices import Code
 from projections.fold import Projections
 
@@ -16,10 +17,11 @@ Level = Literal["INFO", "WARNING", "ERROR"]
 
 
 class User(NamedTuple):
-    """Who speaks: the name of the login, and the account behind it."""
+    """Who speaks: the name of the login, the account behind it, and what they may do."""
 
     name: str
     account_id: AccountId
+    role: Role = Role.TRADER
 
 
 class Line(Protocol):

@@ -19,6 +19,7 @@ from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from exchange.domain.values import AccountId
+from exchange.gateway.access import Role
 from exchange.server import users_database as db
 from exchange.server.passwords import HASHES_WAITING_MAX, HASHING, HashPool, RememberedPasswords, password_bytes
 from exchange.server.users import (
@@ -230,7 +231,7 @@ class Users:
 
 
 def _user(row: Row[Any]) -> User:
-    return User(name=row.name, account_id=AccountId(row.account_id), role=row.role, created_at_ns=row.created_at_ns)
+    return User(name=row.name, account_id=AccountId(row.account_id), role=Role(row.role), created_at_ns=row.created_at_ns)
 
 
 def _token_hash(token: str) -> bytes:

@@ -141,7 +141,7 @@ class Desk:
             # Users and log are two databases: a crash between them, or a user from elsewhere, leaves an account to be
             # opened.
             await self._open_account(known.account_id)
-        return User(known.name, known.account_id)
+        return User(known.name, known.account_id, known.role)
 
     async def _open_at_first_sight(self, name: str, secret: str) -> KnownUser | None:
         """A user made of an unknown name; None where somebody else just took it, or where it is no name."""

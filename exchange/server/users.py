@@ -10,6 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from exchange.domain.values import AccountId
+from exchange.gateway.access import Role
 
 _NAME = re.compile(r"\w[\w.-]{0,63}")
 _ACCOUNT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -42,8 +43,7 @@ class User:
 
     name: str
     account_id: AccountId
-    role: str
-    """`trader` is the only one so far."""
+    role: Role
     created_at_ns: int
 
 
