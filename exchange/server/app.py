@@ -20,7 +20,8 @@ from exchange.gateway.conversation import Conversation
 from exchange.gateway.dialects.guide import GuideDialect
 from exchange.gateway.notices import Code
 from exchange.market.reading import read_market
-from exchange.server.api import make_api
+from exchange.server.api.application import make_api
+from exchange.server.api.backend import Backend
 from exchange.server.auth import Users
 from exchange.server.data_folder import DataFolder, ServerInfo
 from exchange.server.desk import SYSTEM, Desk
@@ -90,6 +91,14 @@ class Exchange:
             if terms.instrument_id not in self.sequencer.state.instruments:
                 await self.desk.carry_out(RegisterInstrument(terms=terms), actor=SYSTEM, origin="market file")
         self.gate.serve("/ws", self._converse, message_max_bytes=self.settings.max_message_bytes)
+        self.api.state.backend = Backend(
+            is_ready=lambda: self._ready,
+            admin_token=self.folder.read_admin_token,
+            users=self.users,
+            desk=self.desk,
+            operator=self.operator,
+            publisher=self.publisher,
+        )
         self._ready = self.gate.is_open = True
         self._publish_server()
         self._exits.callback(self.folder.withdraw)
@@ -105,16 +114,11 @@ class Exchange:
         site = SitePolicy.bound_to(settings.host, names=settings.hosts, origins=settings.origins)
         self.gate = WebSocketGate(limits, site)
         self.gate.is_open = False
-        api = make_api(
-            is_ready=lambda: self._ready,
-            admin_token=self.folder.read_admin_token,
-            operator=lambda: self.operator,
-            language=settings.language,
-        )
+        self.api = make_api(settings.language)
         tls = None
         if settings.tls_cert is not None and settings.tls_key is not None:
             tls = TlsFiles(certificate=settings.tls_cert, key=settings.tls_key)
-        self.port = Port(api, self.gate, host=settings.host, port=settings.port, tls=tls)
+        self.port = Port(self.api, self.gate, host=settings.host, port=settings.port, tls=tls)
         await self.port.start()
         self._exits.push_async_callback(self.port.stop)
 

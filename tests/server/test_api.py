@@ -50,7 +50,7 @@ async def test_only_the_holder_of_the_token_commands(
     headers = [] if authorization is None else [(b"Authorization", authorization)]
     content = {"name": "mallory", "password": "pw", "user": "mallory", "amount": 1}
     answer = await anybody.request(method, path, headers=headers, json=content)
-    assert (answer.status_code, error(answer)["reason"]) == (401, "ADMIN_TOKEN")
+    assert (answer.status_code, error(answer)["reason"]) == (401, "NOT_LOGGED_IN")
     assert await exchange.users.list() == ()
 
 

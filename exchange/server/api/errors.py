@@ -2,19 +2,19 @@
 
     {"error": {"code": 2203, "reason": "AMOUNT", "content": "what happened, in words", "details": {...}}}
 
-`code` is the notice's number where clients on `/ws` get one for the same, else 0. What no route of ours ever saw, such
-as an unknown address, is answered by the framework with `{"detail": ...}`.
+`code` is the notice's number where clients on `/ws` get one for the same, else 0. An unknown address is answered alike.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from eventstore.model import OutcomeUnknownError
 from exchange.gateway.notices import Code, Language, code_of, text_of
@@ -30,9 +30,19 @@ FIELD_CHARACTERS_MAX: Final = 100
 class ApiError(Exception):
     """A request that is answered with an error."""
 
-    def __init__(self, status: HTTPStatus, reason: str, content: str, *, code: int = 0, **details: Any) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        reason: str,
+        content: str,
+        *,
+        code: int = 0,
+        headers: Mapping[str, str] | None = None,
+        **details: Any,
+    ) -> None:
         super().__init__(content)
         self.status = status
+        self.headers = headers
         self.answer = {"error": {"code": code, "reason": reason, "content": content, "details": details}}
 
 
@@ -53,7 +63,7 @@ def answer_errors(api: FastAPI, language: Language) -> None:
 def _answering(word: Callable[[Any], ApiError]) -> Callable[[Request, Exception], Awaitable[JSONResponse]]:
     async def answer(_: Request, error: Exception) -> JSONResponse:
         worded = word(error)
-        return JSONResponse(worded.answer, worded.status)
+        return JSONResponse(worded.answer, worded.status, worded.headers)
 
     return answer
 
@@ -70,8 +80,15 @@ def _field(place: Sequence[int | str]) -> str:
     return ".".join(map(str, place))[:FIELD_CHARACTERS_MAX]
 
 
+def _http(error: HTTPException) -> ApiError:
+    """What the framework itself refuses: an unknown address, a wrong method, a body that is no JSON."""
+    status = HTTPStatus(error.status_code)
+    return ApiError(status, status.name, str(error.detail), headers=error.headers)
+
+
 _WORDS: Final[dict[type[Exception], Callable[[Any], ApiError]]] = {
     ApiError: lambda error: error,
+    HTTPException: _http,
     RequestValidationError: _invalid,
     NotTakenError: lambda error: ApiError(HTTPStatus.SERVICE_UNAVAILABLE, error.why.value, str(error)),
     OutcomeUnknownError: lambda error: ApiError(
@@ -82,5 +99,11 @@ _WORDS: Final[dict[type[Exception], Callable[[Any], ApiError]]] = {
     UnknownUserError: lambda error: ApiError(HTTPStatus.NOT_FOUND, "UNKNOWN_USER", str(error)),
     # A name, a password or an amount that can be none.
     ValueError: lambda error: ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "INVALID", str(error)),
+    # A bug of ours: the server logs it, and its text is nobody else's business.
+    Exception: lambda _: ApiError(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "INTERNAL",
+        "the exchange failed on this request; whether it was done is not known. The failure is logged",
+    ),
 }
 """What each exception is answered with, refusals aside: their words depend on the language."""
