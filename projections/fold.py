@@ -12,6 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from exchange.domain.events import (
     AccountOpened,
+    AccountRestored,
+    AccountSuspended,
     CommandRefused,
     Deposited,
     Event,
@@ -100,6 +102,12 @@ class Projections:
     def _withdrawn(self, event: Withdrawn, log_seq: int, version: int) -> None:
         self._change(event.account_id).cash(version).withdraw += event.amount
 
+    def _account_suspended(self, event: AccountSuspended, log_seq: int, version: int) -> None:
+        self._change(event.account_id).cash(version).suspended = True
+
+    def _account_restored(self, event: AccountRestored, log_seq: int, version: int) -> None:
+        self._change(event.account_id).cash(version).suspended = False
+
     def _account_opened(self, event: AccountOpened, log_seq: int, version: int) -> None:
         assert event.account_id not in self._users, f"account {event.account_id} was opened twice"
         self._users[event.account_id] = UserView()
@@ -126,5 +134,7 @@ _FOLDS: Final[dict[type[Event], Callable[[Projections, Any, int, int], None]]] =
     Deposited: Projections._deposited,
     Withdrawn: Projections._withdrawn,
     AccountOpened: Projections._account_opened,
+    AccountSuspended: Projections._account_suspended,
+    AccountRestored: Projections._account_restored,
     InstrumentRegistered: Projections._instrument_registered,
 }

@@ -25,10 +25,12 @@ RowKey = OrderId | TradeKey
 class AccountRow(Cash):
     """A user's money as it was booked; what follows from it and the marks is computed when read."""
 
-    __slots__ = ("born", "changed")
+    __slots__ = ("born", "changed", "suspended")
 
     def __init__(self, version: int) -> None:
         super().__init__()
+        self.suspended = False
+        """Whether new orders and withdrawals are refused."""
         self.born = version
         self.changed = version
 
@@ -56,7 +58,7 @@ class PositionRow(Position):
 class OrderRow(Order):
     """An order that reached the market."""
 
-    __slots__ = ("born", "cancelled", "changed", "log_seq", "trades")
+    __slots__ = ("born", "cancelled", "changed", "changed_at_ns", "log_seq", "trades")
 
     def __init__(self, accepted: OrderAccepted, log_seq: int, version: int) -> None:
         super().__init__(accepted)
@@ -65,6 +67,8 @@ class OrderRow(Order):
         self.cancelled: CancelReason | None = None
         self.trades: list[TradeKey] = []
         """The rows that leave the view together with this one."""
+        self.changed_at_ns = accepted.at_ns
+        """Time of the last event that changed the order; one that only repeats it does not."""
         self.born = version
         self.changed = version
 

@@ -11,10 +11,14 @@ from exchange.domain.commands import (
     InsertOrder,
     OpenAccount,
     RegisterInstrument,
+    RestoreAccount,
+    SuspendAccount,
     Withdraw,
 )
 from exchange.domain.events import (
     AccountOpened,
+    AccountRestored,
+    AccountSuspended,
     CommandRefused,
     Deposited,
     Event,
@@ -43,6 +47,10 @@ def describe_command(command: Command) -> str:
             return f"deposit {decimal_text(command.amount)} to {command.account_id}"
         case Withdraw():
             return f"withdraw {decimal_text(command.amount)} from {command.account_id}"
+        case SuspendAccount():
+            return f"suspend account {command.account_id}{_because(command.reason)}"
+        case RestoreAccount():
+            return f"restore account {command.account_id}"
         case InsertOrder():
             name = f" {command.order_id}" if command.order_id else ""
             return f"order{name}: {_order(command)}"
@@ -57,8 +65,10 @@ def describe_event(event: Event, language: Language) -> str:
     match event:
         case InstrumentRegistered():
             return f"{event.terms.instrument_id} {event.terms.name}"
-        case AccountOpened():
+        case AccountOpened() | AccountRestored():
             return event.account_id
+        case AccountSuspended():
+            return f"{event.account_id}{_because(event.reason)}"
         case Deposited() | Withdrawn():
             return f"{event.account_id} {decimal_text(event.amount)}"
         case CommandRefused():
@@ -83,6 +93,10 @@ def _order(order: InsertOrder | OrderAccepted) -> str:
     conditions = f"{order.time_condition.value}/{order.volume_condition.value}"
     what = f"{order.direction.value} {order.effect.value} {order.lots} {order.instrument_id}"
     return f"{what} @ {at} {conditions}"
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""
 
 
 def _fill(fill: Fill) -> str:

@@ -102,6 +102,7 @@ def _account(account: TradingAccount, name: str | None) -> dict[str, Any]:
     return {
         "account_id": account.account_id,
         "user": name,
+        "suspended": account.suspended,
         "balance": figures.balance,
         "available": figures.available,
         "margin": figures.margin,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from exchange.decider.accounts import deposit, open_account, withdraw
+from exchange.decider.accounts import deposit, open_account, restore_account, suspend_account, withdraw
 from exchange.decider.evolve import evolve
 from exchange.decider.listing import register_instrument
 from exchange.decider.orders import cancel_order, insert_order
@@ -18,6 +18,8 @@ from exchange.domain.commands import (
     InsertOrder,
     OpenAccount,
     RegisterInstrument,
+    RestoreAccount,
+    SuspendAccount,
     Withdraw,
 )
 from exchange.domain.events import AccountOpened, Event
@@ -80,6 +82,10 @@ def decide(state: ExchangeState, command: Command, at_ns: int) -> tuple[Event, .
             return (deposit(state, command),)
         case Withdraw():
             return (withdraw(state, command),)
+        case SuspendAccount():
+            return (suspend_account(state, command),)
+        case RestoreAccount():
+            return (restore_account(state, command),)
         case RegisterInstrument():
             return (register_instrument(state, command, at_ns),)
         case _:

@@ -77,7 +77,9 @@ def _refused_order(order: RefusedOrder) -> object:
 
 def _account(account: TradingAccount) -> object:
     cash = account.cash
-    return "account", account.account_id, [getattr(cash, name) for name in cash.__slots__]
+    booked = [getattr(cash, name) for name in cash.__slots__]
+    # Only a suspended account tells of it, so that the hashes of logs without any suspension stay what they were.
+    return ("account", account.account_id, booked, *(("suspended",) if account.suspended else ()))
 
 
 def _listing(listing: Listing) -> object:

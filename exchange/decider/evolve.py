@@ -9,6 +9,8 @@ from typing import Any, Final
 from exchange.decider.state import ExchangeState, HeldPosition, Listing, TradingAccount, is_remembered
 from exchange.domain.events import (
     AccountOpened,
+    AccountRestored,
+    AccountSuspended,
     CommandRefused,
     Deposited,
     Event,
@@ -167,6 +169,20 @@ def _account_opened(state: ExchangeState, event: AccountOpened) -> None:
     state.changed[account] = None
 
 
+def _account_suspended(state: ExchangeState, event: AccountSuspended) -> None:
+    account = state.accounts[event.account_id]
+    assert not account.suspended, f"account {event.account_id} was suspended twice"
+    account.suspended = True
+    state.changed[account] = None
+
+
+def _account_restored(state: ExchangeState, event: AccountRestored) -> None:
+    account = state.accounts[event.account_id]
+    assert account.suspended, f"account {event.account_id} was restored and is not suspended"
+    account.suspended = False
+    state.changed[account] = None
+
+
 def _instrument_registered(state: ExchangeState, event: InstrumentRegistered) -> None:
     instrument_id = event.terms.instrument_id
     assert instrument_id not in state.instruments, f"instrument {instrument_id} was registered twice"
@@ -190,5 +206,7 @@ _FOLDS: Final[dict[type[Event], Callable[[ExchangeState, Any], None]]] = {
     Deposited: _deposited,
     Withdrawn: _withdrawn,
     AccountOpened: _account_opened,
+    AccountSuspended: _account_suspended,
+    AccountRestored: _account_restored,
     InstrumentRegistered: _instrument_registered,
 }

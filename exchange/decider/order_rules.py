@@ -64,7 +64,9 @@ def same_content(known: Order | RefusedOrder, command: InsertOrder) -> bool:
 
 
 def admit(state: ExchangeState, account: TradingAccount, command: InsertOrder) -> Admission | Refusal:
-    """Ask every rule from the instrument to the funds; the first that is broken refuses the order."""
+    """Ask every rule from the suspension to the funds; the first that is broken refuses the order."""
+    if account.suspended:
+        return Refusal(RejectReason.SUSPENDED, {})
     instrument = state.instruments.get(command.instrument_id)
     if instrument is None:
         return Refusal(RejectReason.UNKNOWN_INSTRUMENT, {"instrument_id": command.instrument_id})

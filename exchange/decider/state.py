@@ -32,7 +32,7 @@ class HeldPosition:
 class TradingAccount:
     """An account's money, positions and orders."""
 
-    __slots__ = ("account_id", "cash", "orders", "positions")
+    __slots__ = ("account_id", "cash", "orders", "positions", "suspended")
 
     def __init__(self, account_id: AccountId) -> None:
         self.account_id = account_id
@@ -41,6 +41,8 @@ class TradingAccount:
         self.orders: dict[OrderId, Order | RefusedOrder] = {}
         """Every order of the trading day under a client's id, finished and refused ones too: a repeated id gets its
         first outcome. Of those under the exchange's own ids only the working ones, see `is_remembered`."""
+        self.suspended = False
+        """Whether new orders and withdrawals are refused."""
 
 
 def is_remembered(order: Order) -> bool:

@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
 from exchange.domain.instrument import InstrumentTerms
 from exchange.domain.values import AccountId, InstrumentId, Lots, Money, OrderId, Price
 from exchange.domain.words import Direction, PositionEffect, PriceType, TimeCondition, VolumeCondition
+
+SUSPENSION_REASON_MAX: Final = 200
+"""Characters that the reason of a suspension may have."""
 
 # No command can hold itself, so the garbage collector need not look at them (gc=False).
 
@@ -39,6 +44,20 @@ class Withdraw(Struct, frozen=True, kw_only=True, gc=False):
     amount: Money
 
 
+class SuspendAccount(Struct, frozen=True, kw_only=True, gc=False):
+    """Take no new orders and pay out no money of an account until it is restored."""
+
+    account_id: AccountId
+    reason: str = ""
+    """For whoever reads the log later: at most `SUSPENSION_REASON_MAX` characters, kept for ever, so no names in it."""
+
+
+class RestoreAccount(Struct, frozen=True, kw_only=True, gc=False):
+    """End an account's suspension."""
+
+    account_id: AccountId
+
+
 class InsertOrder(Struct, frozen=True, kw_only=True, gc=False):
     """Send an order."""
 
@@ -65,4 +84,6 @@ class CancelOrder(Struct, frozen=True, kw_only=True, gc=False):
     order_id: OrderId
 
 
-Command = RegisterInstrument | OpenAccount | Deposit | Withdraw | InsertOrder | CancelOrder
+Command = (
+    RegisterInstrument | OpenAccount | Deposit | Withdraw | SuspendAccount | RestoreAccount | InsertOrder | CancelOrder
+)

@@ -51,6 +51,20 @@ class Withdrawn(Struct, frozen=True, kw_only=True, gc=False):
     amount: Money
 
 
+class AccountSuspended(Struct, frozen=True, kw_only=True, gc=False):
+    """An account takes no new orders and pays out no money from now on; its working orders stay in the market."""
+
+    account_id: AccountId
+    reason: str
+    """As the operator gave it; may be empty."""
+
+
+class AccountRestored(Struct, frozen=True, kw_only=True, gc=False):
+    """A suspended account trades again."""
+
+    account_id: AccountId
+
+
 class CommandRefused(Struct, frozen=True, kw_only=True, gc=False):
     """A command that is no new order was refused; an order's own refusal is `OrderRefused`."""
 
@@ -163,6 +177,8 @@ Event = (
     | AccountOpened
     | Deposited
     | Withdrawn
+    | AccountSuspended
+    | AccountRestored
     | CommandRefused
     | OrderAccepted
     | OrderRefused

@@ -12,6 +12,8 @@ class RejectReason(StrEnum):
     UNKNOWN_ACCOUNT = "UNKNOWN_ACCOUNT"
     DUPLICATE_ORDER_ID = "DUPLICATE_ORDER_ID"
     """The id belongs to an order with other content, or is of the exchange's own making."""
+    SUSPENDED = "SUSPENDED"
+    """An order of a suspended account, a closing one too: what to do with its positions is the operator's decision."""
     UNKNOWN_INSTRUMENT = "UNKNOWN_INSTRUMENT"
     ORDER_KIND = "ORDER_KIND"
     """The combination of price type, time condition and volume condition is not taken."""
@@ -31,6 +33,12 @@ class RejectReason(StrEnum):
     """An amount that is not positive or beyond the limit."""
     WITHDRAWABLE = "WITHDRAWABLE"
     """More was to be withdrawn than is available."""
+    ACCOUNT_SUSPENDED = "ACCOUNT_SUSPENDED"
+    """Money was to leave a suspended account, or it was to be suspended once more."""
+    NOT_SUSPENDED = "NOT_SUSPENDED"
+    """An account was to be restored that is not suspended."""
+    REASON_LENGTH = "REASON_LENGTH"
+    """The reason of a suspension is too long."""
     INSTRUMENT_EXISTS = "INSTRUMENT_EXISTS"
     INSTRUMENT_TERMS = "INSTRUMENT_TERMS"
     """Terms that contradict themselves, such as a lower limit above the upper."""
@@ -41,6 +49,7 @@ class RejectReason(StrEnum):
 ORDER_PRECEDENCE: Final = (
     RejectReason.UNKNOWN_ACCOUNT,
     RejectReason.DUPLICATE_ORDER_ID,
+    RejectReason.SUSPENDED,
     RejectReason.UNKNOWN_INSTRUMENT,
     RejectReason.ORDER_KIND,
     RejectReason.ORDER_LOTS,

@@ -25,8 +25,10 @@ class Code(IntEnum):
     OTHER_USER = 1003
     ALREADY_LOGGED_IN = 1004
     PASSWORD_CHANGED = 1005
+    ROLE_MAY_NOT = 1006
     TOO_MANY_ATTEMPTS = 1010
     HISTORY_DIFFERS = 1011
+    TOO_MANY_CONNECTIONS = 1012
 
     FUNDS = 2001
     UNKNOWN_INSTRUMENT = 2002
@@ -38,7 +40,7 @@ class Code(IntEnum):
     CLOSABLE_LOTS = 2008
     # 2009 and 2010 are kept for the position limit and for trades with oneself.
     DUPLICATE_ORDER_ID = 2011
-    # 2012 is kept for a suspended account.
+    SUSPENDED = 2012
 
     UNKNOWN_ORDER = 2101
     ORDER_FINISHED = 2102
@@ -47,6 +49,9 @@ class Code(IntEnum):
     ACCOUNT_EXISTS = 2202
     AMOUNT = 2203
     WITHDRAWABLE = 2204
+    ACCOUNT_SUSPENDED = 2205
+    NOT_SUSPENDED = 2206
+    REASON_LENGTH = 2207
 
     INSTRUMENT_EXISTS = 2301
     INSTRUMENT_TERMS = 2302
@@ -56,6 +61,7 @@ class Code(IntEnum):
     UNKNOWN_SUBSCRIPTION = 3001
     CHARTS_NOT_SERVED = 3002
     TOO_MANY_SUBSCRIPTIONS = 3003
+    NO_INSTRUMENT = 3004
 
     MALFORMED_MESSAGE = 4001
     UNKNOWN_AID = 4002
@@ -86,11 +92,16 @@ TEXTS: Final[dict[Code, Texts]] = {
     ),
     Code.ALREADY_LOGGED_IN: Texts("本连接已由用户 {user} 登录", "User {user} is logged in on this connection already"),
     Code.PASSWORD_CHANGED: Texts("密码已修改", "The password was changed"),
+    Code.ROLE_MAY_NOT: Texts("角色 {role} 无权使用 {aid}", "{aid} is not for users of the role {role}"),
     Code.TOO_MANY_ATTEMPTS: Texts("尝试次数过多，请稍后再试", "Too many attempts, wait before you try again"),
     Code.HISTORY_DIFFERS: Texts(
         "客户端的版本 {version} 不在当前日志中（当前版本 {head}），历史已丢失或被替换，将重新发送全部数据",
         "Your version {version} is not in this log, which ends at {head}: history was lost or replaced; everything is "
         "sent anew",
+    ),
+    Code.TOO_MANY_CONNECTIONS: Texts(
+        "该用户的连接数已达上限，请先关闭其他连接",
+        "This user has all the connections that one user may have: close one of them first",
     ),
     Code.FUNDS: Texts(
         "订单提交失败: 可用资金不足，需要 {needed}，可用 {available}",
@@ -122,6 +133,7 @@ TEXTS: Final[dict[Code, Texts]] = {
     Code.DUPLICATE_ORDER_ID: Texts(
         "订单提交失败: 订单号 {order_id} 已被另一订单使用", "Order refused: the id {order_id} belongs to another order"
     ),
+    Code.SUSPENDED: Texts("订单提交失败: 账户已被暂停交易", "Order refused: the account is suspended"),
     Code.UNKNOWN_ORDER: Texts("撤单失败: 订单 {order_id} 不存在", "Not cancelled: there is no order {order_id}"),
     Code.ORDER_FINISHED: Texts(
         "撤单失败: 订单 {order_id} 已结束（{status}）", "Not cancelled: order {order_id} is finished ({status})"
@@ -136,6 +148,12 @@ TEXTS: Final[dict[Code, Texts]] = {
         "出金失败: 金额 {amount} 超过可用资金 {available}",
         "Not withdrawn: {amount} is more than the {available} available",
     ),
+    Code.ACCOUNT_SUSPENDED: Texts("账户已被暂停", "The account is suspended"),
+    Code.NOT_SUSPENDED: Texts("账户未被暂停", "The account is not suspended"),
+    Code.REASON_LENGTH: Texts(
+        "原因有 {length} 个字符，最多 {length_max} 个",
+        "The reason has {length} characters, where at most {length_max} are kept",
+    ),
     Code.INSTRUMENT_EXISTS: Texts("合约已存在", "The instrument is listed already"),
     Code.INSTRUMENT_TERMS: Texts("合约参数 {term} 无效", "The instrument's {term} makes no sense"),
     Code.POISON: Texts(
@@ -147,6 +165,7 @@ TEXTS: Final[dict[Code, Texts]] = {
         "订阅了 {count} 个合约，最多 {most} 个，订阅未改变",
         "{count} instruments, where at most {most} can be subscribed; the subscription was not changed",
     ),
+    Code.NO_INSTRUMENT: Texts("合约 {instrument_id} 不存在", "There is no {instrument_id}"),
     Code.MALFORMED_MESSAGE: Texts("无法识别的消息: {detail}", "The message cannot be read: {detail}"),
     Code.UNKNOWN_AID: Texts("未知的消息类型 {aid}", "There is no message {aid}"),
     Code.WRONG_FIELD: Texts("消息 {aid} 有误: {detail}", "The message {aid} is wrong: {detail}"),
@@ -182,7 +201,12 @@ def text_of(code: Code, language: Language, facts: Mapping[str, int | str]) -> s
     """The text of a notice. The facts must be those that the text names; more do no harm."""
     texts = TEXTS[code]
     template = texts.zh if language == "zh" else texts.en
-    return template.format_map({name: _in_words(name, fact) for name, fact in facts.items()})
+    return template.format_map(facts_in_yuan(facts))
+
+
+def facts_in_yuan(facts: Mapping[str, int | str]) -> dict[str, int | str]:
+    """The facts for whoever computes with them: amounts and prices as decimal texts in yuan, the others as they are."""
+    return {name: _in_words(name, fact) for name, fact in facts.items()}
 
 
 def _in_words(name: str, fact: int | str) -> int | str:

@@ -1,15 +1,27 @@
-"""Accounts are opened, paid into and out of."""
+"""Accounts are opened, paid into and out of, suspended and restored."""
 
 from __future__ import annotations
 
 import pytest
 
-from exchange.domain.commands import Deposit, OpenAccount, Withdraw
-from exchange.domain.events import AccountOpened, Deposited, Withdrawn
+from exchange.domain.commands import Deposit, OpenAccount, RestoreAccount, SuspendAccount, Withdraw
+from exchange.domain.events import AccountOpened, AccountRestored, AccountSuspended, Deposited, Withdrawn
 from exchange.domain.rejections import RejectReason
 from exchange.domain.values import MONEY_MAX, AccountId, Money
-from tests.support.commands import CLOSE, buy, last_trade, open_account, traded
-from tests.support.decider import event, given, not_done
+from tests.support.commands import (
+    CLOSE,
+    TRADER,
+    bid,
+    buy,
+    cancel,
+    last_trade,
+    open_account,
+    restore,
+    sell,
+    suspend,
+    traded,
+)
+from tests.support.decider import accepted, cancelled, event, given, not_done, refused, repeated, trade
 from tests.support.market import Yuan, micro
 
 MOST = MONEY_MAX // 1_000_000
@@ -98,4 +110,71 @@ def test_what_margin_and_orders_hold_cannot_be_withdrawn() -> None:
 
 @pytest.mark.parametrize("command", [deposit(1, "nobody"), withdraw(1, "nobody")])
 def test_nobody_s_money(command: Deposit | Withdraw) -> None:
+    given().when(command).then(not_done(RejectReason.UNKNOWN_ACCOUNT))
+
+
+# --- Suspended accounts -----------------------------------------------------------------------------------------------
+
+
+def test_a_suspended_account_sends_no_orders_until_it_is_restored() -> None:
+    given().when(suspend(reason="margin call"), buy("t1", 100), restore(), buy("t2", 100)).then(
+        event(AccountSuspended, account_id=TRADER, reason="margin call"),
+        refused("t1", RejectReason.SUSPENDED),
+        event(AccountRestored, account_id=TRADER),
+        accepted("t2"),
+    )
+
+
+def test_a_suspended_account_does_not_close_either() -> None:
+    given(traded("T", "M", 100, 5), suspend()).when(sell("t1", 100, 5, effect=CLOSE)).then(
+        refused("t1", RejectReason.SUSPENDED)
+    )
+
+
+def test_the_orders_of_a_suspended_account_stay_and_trade() -> None:
+    given(bid("m1", 99, 5), buy("t1", 100, 5), suspend()).when(sell("a1", 100, 2, account="M")).then(
+        accepted("a1"), trade(taker="a1", maker="t1", price=100, lots=2)
+    ).then_book("3 | 100 |\n5 | 99 |")
+
+
+def test_the_orders_of_a_suspended_account_may_be_cancelled() -> None:
+    given(buy("t1", 100, 5), suspend()).when(cancel("t1")).then(cancelled("t1", 5)).then_figures(
+        TRADER, frozen_margin=0, frozen_commission=0
+    )
+
+
+def test_money_comes_into_a_suspended_account_and_does_not_leave_it() -> None:
+    given(open_account("A", 500), suspend("A")).when(deposit(7), withdraw(1), restore("A"), withdraw(1)).then(
+        event(Deposited, amount=micro(7)),
+        not_done(RejectReason.ACCOUNT_SUSPENDED),
+        event(AccountRestored),
+        event(Withdrawn, amount=micro(1)),
+    ).then_figures("A", balance=506)
+
+
+def test_an_order_id_keeps_its_first_outcome_across_a_suspension() -> None:
+    """What was accepted before is repeated, not refused; what was refused meanwhile stays refused."""
+    given(buy("t1", 100), suspend()).when(buy("t1", 100), buy("t2", 100), restore(), buy("t2", 100)).then(
+        repeated("t1"), refused("t2", RejectReason.SUSPENDED), event(AccountRestored), repeated("t2")
+    )
+
+
+def test_an_account_is_suspended_once_and_restored_once() -> None:
+    given().when(restore(), suspend(), suspend(), restore(), restore()).then(
+        not_done(RejectReason.NOT_SUSPENDED),
+        event(AccountSuspended),
+        not_done(RejectReason.ACCOUNT_SUSPENDED),
+        event(AccountRestored),
+        not_done(RejectReason.NOT_SUSPENDED),
+    )
+
+
+def test_the_reason_of_a_suspension_is_bounded() -> None:
+    given().when(suspend(reason="x" * 201), suspend(reason="x" * 200)).then(
+        not_done(RejectReason.REASON_LENGTH, length=201, length_max=200), event(AccountSuspended, reason="x" * 200)
+    )
+
+
+@pytest.mark.parametrize("command", [suspend("nobody"), restore("nobody")])
+def test_nobody_is_suspended_or_restored(command: SuspendAccount | RestoreAccount) -> None:
     given().when(command).then(not_done(RejectReason.UNKNOWN_ACCOUNT))

@@ -12,10 +12,19 @@ from exchange.decider import PoisonCommandError, decide, evolve, execute, refuse
 from exchange.decider.evolve import _FOLDS
 from exchange.decider.fills import TradeWriter
 from exchange.domain.commands import Command, Deposit, OpenAccount
-from exchange.domain.events import AccountOpened, CommandRefused, Deposited, Event, OrderAccepted, OrderCancelled
+from exchange.domain.events import (
+    AccountOpened,
+    AccountRestored,
+    AccountSuspended,
+    CommandRefused,
+    Deposited,
+    Event,
+    OrderAccepted,
+    OrderCancelled,
+)
 from exchange.domain.rejections import RejectReason
 from exchange.domain.values import AccountId, InstrumentId, Lots, Money, OrderNo, TradeNo
-from tests.support.commands import CLOSE, ask, bid, buy, cancel, open_account, sell, traded
+from tests.support.commands import CLOSE, ask, bid, buy, cancel, open_account, restore, sell, suspend, traded
 from tests.support.decider import Scenario, given
 from tests.support.market import TOY, micro
 
@@ -30,6 +39,8 @@ from tests.support.market import TOY, micro
         cancel("m1", "M"),
         open_account("new", 5),
         Deposit(account_id=AccountId("T"), amount=Money(1)),
+        suspend(),
+        restore(),
     ],
     ids=lambda command: type(command).__name__,
 )
@@ -135,6 +146,8 @@ IMPOSSIBLE: dict[str, tuple[Event, type[Exception]]] = {
     "a trade number is left out": (trade_like(trade_no=TradeNo(3)), AssertionError),
     "a trade of an order that is not there": (trade_like(), KeyError),
     "an account is opened twice": (AccountOpened(account_id=AccountId("T")), AssertionError),
+    "a suspension of nobody": (AccountSuspended(account_id=AccountId("nobody"), reason=""), KeyError),
+    "an account is restored that is not suspended": (AccountRestored(account_id=AccountId("T")), AssertionError),
     "a deposit to nobody": (Deposited(account_id=AccountId("nobody"), amount=Money(1)), KeyError),
 }
 
@@ -150,6 +163,12 @@ def test_an_instrument_registered_twice_stops_the_process() -> None:
     registered = Scenario(TOY).entries[0][2][0]
     with pytest.raises(AssertionError, match="registered twice"):
         evolve(given().state, registered)
+
+
+def test_an_account_suspended_twice_stops_the_process() -> None:
+    scenario = given().when(suspend())
+    with pytest.raises(AssertionError, match="account T was suspended twice"):
+        evolve(scenario.state, scenario.outcome[0])
 
 
 def test_a_trade_with_more_lots_than_are_left_stops_the_process() -> None:

@@ -241,6 +241,25 @@ def deciding_moves_the_order_number(patch: pytest.MonkeyPatch) -> None:
 
 
 @mutant
+def a_suspended_account_goes_on_trading(patch: pytest.MonkeyPatch) -> None:
+    real = order_rules_module.admit
+
+    def blind(state: Any, account: Any, command: Any) -> Any:
+        suspended, account.suspended = account.suspended, False
+        admission = real(state, account, command)
+        account.suspended = suspended
+        return admission
+
+    patch.setattr(orders_module, "admit", blind)
+
+
+@mutant
+def a_suspension_is_not_in_the_hash(patch: pytest.MonkeyPatch) -> None:
+    real = digest_module._account
+    patch.setitem(digest_module._DESCRIBE, digest_module.TradingAccount, lambda account: real(account)[:3])
+
+
+@mutant
 def the_kept_margin_is_not_brought_up_to_date(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(evolve_module, "side_margin", lambda side, mark: 0)
 
@@ -250,8 +269,8 @@ def a_part_of_the_account_is_not_in_the_hash(patch: pytest.MonkeyPatch) -> None:
     real = digest_module._account
 
     def partial(account: Any) -> Any:
-        kind, account_id, cash = real(account)
-        return kind, account_id, cash[:-1]
+        kind, account_id, cash, *rest = real(account)
+        return kind, account_id, cash[:-1], *rest
 
     patch.setitem(digest_module._DESCRIBE, digest_module.TradingAccount, partial)
 

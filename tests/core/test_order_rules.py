@@ -25,6 +25,7 @@ from tests.support.commands import (
     last_trade,
     open_account,
     sell,
+    suspend,
     traded,
 )
 from tests.support.decider import Expected, Scenario, accepted, cancelled, given, not_done, refused, trade
@@ -35,6 +36,7 @@ from tests.support.market import RB, TOY, margin, micro, terms
 BREAKERS: dict[RejectReason, Callable[[InsertOrder], dict[str, Any]]] = {
     RejectReason.UNKNOWN_ACCOUNT: lambda order: {"account_id": "nobody"},
     RejectReason.DUPLICATE_ORDER_ID: lambda order: {"order_id": "known"},
+    RejectReason.SUSPENDED: lambda order: {"account_id": "suspended"},
     RejectReason.UNKNOWN_INSTRUMENT: lambda order: {"instrument_id": "TEST.none"},
     RejectReason.ORDER_KIND: lambda order: {"time_condition": TimeCondition.GTC},
     RejectReason.ORDER_LOTS: lambda order: {"lots": 501},
@@ -46,16 +48,19 @@ BREAKERS: dict[RejectReason, Callable[[InsertOrder], dict[str, Any]]] = {
 """What to change in a sound order of TOY to break one rule."""
 APART = {
     frozenset({RejectReason.UNKNOWN_ACCOUNT, RejectReason.DUPLICATE_ORDER_ID}),
+    frozenset({RejectReason.UNKNOWN_ACCOUNT, RejectReason.SUSPENDED}),
     frozenset({RejectReason.UNKNOWN_ACCOUNT, RejectReason.FUNDS}),
+    frozenset({RejectReason.SUSPENDED, RejectReason.FUNDS}),
     frozenset({RejectReason.CLOSABLE_LOTS, RejectReason.FUNDS}),
 }
-"""Rules that one order cannot break together: nobody has neither orders nor money; closing asks for no funds."""
+"""Rules that one order cannot break together: nobody has neither orders nor money; closing asks for no funds; the
+suspended account here is not the poor one."""
 
 
 def with_a_known_id() -> Scenario:
     known = buy("known", 100, 0)
-    poors = msgspec.structs.replace(known, account_id="poor")
-    return given(open_account("poor", 1)).when(known, poors)
+    others = [msgspec.structs.replace(known, account_id=account) for account in ("poor", "suspended")]
+    return given(open_account("poor", 1), open_account("suspended")).when(known, *others, suspend("suspended"))
 
 
 def broken(*rules: RejectReason) -> InsertOrder:

@@ -117,8 +117,13 @@ def _change_terms(state: ExchangeState) -> None:
     listing.terms = msgspec.structs.replace(TOY, separate_today=True)
 
 
+def _suspend_silently(state: ExchangeState) -> None:
+    account(state).suspended = True
+
+
 @pytest.mark.parametrize(
-    "change", [_forget_the_refusal, _age_a_holding, _cancel_silently, _give_away_a_position, _change_terms]
+    "change",
+    [_forget_the_refusal, _age_a_holding, _cancel_silently, _give_away_a_position, _change_terms, _suspend_silently],
 )
 def test_it_covers_what_is_no_number(change: Callable[[ExchangeState], None]) -> None:
     state = a_state()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from exchange.domain.commands import CancelOrder, Command, InsertOrder, OpenAccount
+from exchange.domain.commands import CancelOrder, Command, InsertOrder, OpenAccount, RestoreAccount, SuspendAccount
 from exchange.domain.instrument import InstrumentTerms
 from exchange.domain.values import AccountId, Lots, Money, OrderId, decimal_text
 from exchange.domain.words import Direction, PositionEffect, PriceType, TimeCondition, VolumeCondition
@@ -24,6 +24,14 @@ ANY, ALL = VolumeCondition.ANY, VolumeCondition.ALL
 
 def open_account(account: str, yuan: Yuan = PLENTY) -> OpenAccount:
     return OpenAccount(account_id=AccountId(account), deposit=Money(micro(yuan)))
+
+
+def suspend(account: str = TRADER, reason: str = "") -> SuspendAccount:
+    return SuspendAccount(account_id=AccountId(account), reason=reason)
+
+
+def restore(account: str = TRADER) -> RestoreAccount:
+    return RestoreAccount(account_id=AccountId(account))
 
 
 def order(

@@ -10,8 +10,18 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Final
 
-from exchange.domain.commands import CancelOrder, Command, Deposit, InsertOrder, Withdraw
+from exchange.domain.commands import (
+    CancelOrder,
+    Command,
+    Deposit,
+    InsertOrder,
+    RestoreAccount,
+    SuspendAccount,
+    Withdraw,
+)
 from exchange.domain.events import (
+    AccountRestored,
+    AccountSuspended,
     CommandRefused,
     Deposited,
     Event,
@@ -92,6 +102,7 @@ class Account:
     orders: dict[str, Order] = field(default_factory=dict)
     fees: Decimal = Decimal(0)
     close_profit: Decimal = Decimal(0)
+    suspended: bool = False
 
 
 class SlowExchange:
@@ -122,13 +133,27 @@ class SlowExchange:
             case Deposit():
                 account.paid_in += yuan(command.amount)
                 return [f"deposit {text(yuan(command.amount))}"]
+            case SuspendAccount():
+                return [self._suspend(account, command.reason)]
+            case RestoreAccount():
+                was, account.suspended = account.suspended, False
+                return ["restored" if was else "not done: NOT_SUSPENDED"]
             case Withdraw():
+                if account.suspended:
+                    return ["not done: ACCOUNT_SUSPENDED"]
                 if yuan(command.amount) > self.available(account):
                     return ["not done: WITHDRAWABLE"]
                 account.paid_in -= yuan(command.amount)
                 return [f"withdrawal {text(yuan(command.amount))}"]
             case _:
                 raise NotImplementedError(command)
+
+    @staticmethod
+    def _suspend(account: Account, reason: str) -> str:
+        if len(reason) > 200:
+            return "not done: REASON_LENGTH"
+        was, account.suspended = account.suspended, True
+        return "not done: ACCOUNT_SUSPENDED" if was else f"suspended: {reason}"
 
     # --- Orders -------------------------------------------------------------------------------------------------------
 
@@ -158,6 +183,8 @@ class SlowExchange:
         return said
 
     def _broken_rule(self, account: Account, order: Order) -> str:
+        if account.suspended:
+            return "SUSPENDED"
         command = order.command
         terms = self.terms.get(command.instrument_id)
         if terms is None:
@@ -348,6 +375,10 @@ def _line(event: Event) -> str:
             return f"deposit {decimal_text(event.amount)}"
         case Withdrawn():
             return f"withdrawal {decimal_text(event.amount)}"
+        case AccountSuspended():
+            return f"suspended: {event.reason}"
+        case AccountRestored():
+            return "restored"
         case _:
             raise NotImplementedError(event)
 
