@@ -1,0 +1,58 @@
+/**
+ * Orders and cancels that the picture does not show the outcome of yet.
+ *
+ * A line can break between an order and its answer, and nobody then knows whether the order arrived. What is kept here
+ * is sent again after the next login: the exchange gives the first outcome to an order id that it knows, so nobody
+ * is filled twice. What is too old by then is given up instead: an order of long ago may not be wanted any more.
+ */
+
+import { QueueFullError } from "./errors.js";
+
+export interface Pending {
+  readonly kind: "insert" | "cancel";
+  readonly orderId: string;
+  readonly message: Readonly<Record<string, unknown>>;
+  /** When it was taken, in ms of the clock that the caller uses. */
+  readonly at: number;
+}
+
+export class Outbox {
+  readonly #pending = new Map<string, Pending>();
+
+  /** @param max how many are kept. */
+  constructor(private readonly max: number) {}
+
+  /** What waits for its outcome, the oldest first. */
+  get pending(): readonly Pending[] {
+    return [...this.#pending.values()];
+  }
+
+  /** Keep one more; the same one again keeps its place. Throws QueueFullError where there are too many. */
+  add(pending: Pending): void {
+    const key = keyOf(pending);
+    if (!this.#pending.has(key) && this.#pending.size >= this.max) {
+      throw new QueueFullError(
+        `${this.max} orders and cancels wait for their outcome; ${pending.orderId} was not taken`,
+      );
+    }
+    this.#pending.set(key, pending);
+  }
+
+  /** Forget the inserts that the picture shows, and the cancels of orders that are finished in it. */
+  settle(isKnown: (orderId: string) => boolean, isFinished: (orderId: string) => boolean): void {
+    for (const [key, { kind, orderId }] of this.#pending) {
+      if (kind === "insert" ? isKnown(orderId) : isFinished(orderId)) this.#pending.delete(key);
+    }
+  }
+
+  /** Take out what was taken before this time, and return it. */
+  giveUpBefore(time: number): readonly Pending[] {
+    const old = this.pending.filter(({ at }) => at < time);
+    for (const pending of old) this.#pending.delete(keyOf(pending));
+    return old;
+  }
+}
+
+function keyOf({ kind, orderId }: Pending): string {
+  return `${kind} ${orderId}`;
+}
