@@ -9,8 +9,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from operator import attrgetter
+from typing import TypeVar
 
-from eventstore.merkle import Frontier
+from eventstore.merkle import EMPTY_ROOT, Frontier
 from eventstore.model import (
     Commit,
     DamageError,
@@ -75,18 +76,12 @@ class MemoryStore:
     def read(self, after: int = 0, until: int | None = None) -> Iterator[RecordedEntry]:
         """See `LogReader.read`; what lies in this process's own memory is held against its leaves on opening only."""
         self._refuse_if_closed()
-        last_log_seq = attrgetter("last_log_seq")
-        begin = bisect_right(self._disk.entries, after, key=last_log_seq)
-        end = bisect_right(self._disk.entries, self._end(until), key=last_log_seq)
-        return iter(self._disk.entries[begin:end])
+        return iter(_between(self._disk.entries, after, self._end(until)))
 
     def commits(self, after: int = 0, until: int | None = None) -> Iterator[Commit]:
         """See `LogReader.commits`."""
         self._refuse_if_closed()
-        last_log_seq = attrgetter("last_log_seq")
-        begin = bisect_right(self._disk.commits, after, key=last_log_seq)
-        end = bisect_right(self._disk.commits, self._end(until), key=last_log_seq)
-        return iter(self._disk.commits[begin:end])
+        return iter(_between(self._disk.commits, after, self._end(until)))
 
     def housekeep(self, *, idle: bool) -> bool:
         """See `EventStore.housekeep`; memory needs none."""
@@ -114,6 +109,56 @@ class MemoryStore:
         self._disk.leaves.extend(event[6] for event in batch.events)
         self._disk.commits.append(batch.commit)
         self._disk.seal = batch.seal
+
+
+class MemoryReader:
+    """The contract of `LogReader` over a `MemoryDisk`, beside the store that writes to it, in any thread."""
+
+    def __init__(self, disk: MemoryDisk) -> None:
+        self._disk = disk
+        self._closed = False
+
+    @property
+    def head(self) -> Head:
+        """See `LogReader.head`."""
+        # What stands behind the last commit is being written at this moment.
+        commits = self._disk.commits
+        last = commits[-1] if commits else None
+        return Head(
+            log_id=self._disk.log_id,
+            epoch=self._disk.epoch,
+            log_seq=last.last_log_seq if last else 0,
+            command_seq=last.last_command_seq if last else 0,
+            at_ns=last.at_ns if last else 0,
+            root=last.root if last else EMPTY_ROOT,
+        )
+
+    def read(self, after: int = 0, until: int | None = None) -> Iterator[RecordedEntry]:
+        """See `LogReader.read`; what lies in this process's own memory is not held against its leaves."""
+        return iter(_between(self._disk.entries, after, self._end(until)))
+
+    def commits(self, after: int = 0, until: int | None = None) -> Iterator[Commit]:
+        """See `LogReader.commits`."""
+        return iter(_between(self._disk.commits, after, self._end(until)))
+
+    def close(self) -> None:
+        """See `LogReader.close`; the store stays open."""
+        self._closed = True
+
+    def _end(self, until: int | None) -> int:
+        if self._closed:
+            raise StoreClosedError("the reader was closed: open another")
+        head = self.head.log_seq
+        return head if until is None else min(until, head)
+
+
+Recorded = TypeVar("Recorded", RecordedEntry, Commit)
+
+
+def _between(recorded: list[Recorded], after: int, until: int) -> list[Recorded]:
+    """Those with `after < last_log_seq <= until`."""
+    last_log_seq = attrgetter("last_log_seq")
+    return recorded[bisect_right(recorded, after, key=last_log_seq) : bisect_right(recorded, until, key=last_log_seq)]
 
 
 def _recorded(command: CommandRow, events: Iterator[EventRow]) -> RecordedEntry:

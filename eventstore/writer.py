@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from eventstore.histogram import Histogram
 from eventstore.model import (
     AppendFailedError,
     Head,
@@ -27,6 +29,9 @@ EVENTS_PER_COMMIT = 4096
 
 IDLE_S = 0.05
 """After so long without an entry the store may do upkeep that can wait."""
+
+COMMIT_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+COMMIT_ENTRIES = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500)
 
 
 class _Submitted(NamedTuple):
@@ -56,6 +61,10 @@ class GroupCommitWriter:
         self._closing = False
         self._drained = False
         self._failure: StoreError | None = None
+        self.commit_seconds = Histogram(COMMIT_SECONDS)
+        """How long appends took that succeeded."""
+        self.commit_entries = Histogram(COMMIT_ENTRIES)
+        """How many entries each of them had."""
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
@@ -133,10 +142,13 @@ class GroupCommitWriter:
         return self._queue.get()
 
     def _commit(self, batch: list[_Submitted]) -> None:
+        begun_at = time.perf_counter()
         try:
             head = self._store.append([item.entry for item in batch], state_hash=batch[-1].state_hash)
         except (ValueError, TypeError) as error:
             raise AppendFailedError(f"an entry cannot be stored ({error}): nothing of its batch was written") from error
+        self.commit_seconds.add(time.perf_counter() - begun_at)
+        self.commit_entries.add(len(batch))
         self._durable += len(batch)
         self._on_durable(head)
 
