@@ -38,22 +38,22 @@ class MarketView:
         self._listed[terms.instrument_id] = None
 
     def rested(self, order: Order, lots: int, at_ns: int) -> None:
-        """Lots of an order came to the book; negative `lots` left it.
+        """An order came to the book with these lots; with negative `lots` it left with the last of them.
 
         An order that meets others in the entry that brings it comes and leaves like any other: only what is left when
         the entry ends is shown.
         """
         accepted = order.accepted
         quote = self.quotes[accepted.instrument_id]
-        quote.ladder(accepted.direction).add(accepted.price, lots)
+        quote.ladder(accepted.direction).add(accepted.price, lots, 1 if lots > 0 else -1)
         quote.touched_at_ns = at_ns
         self._touched[accepted.instrument_id] = quote
 
     def traded(self, trade: TradeExecuted, buyer: Order, seller: Order, version: int) -> None:
-        """Two orders met."""
+        """Two orders met; both know of it already."""
         quote = self.quotes[trade.instrument_id]
-        quote.bids.add(buyer.price, -trade.lots)
-        quote.asks.add(seller.price, -trade.lots)
+        quote.bids.add(buyer.price, -trade.lots, 0 if buyer.lots_left else -1)
+        quote.asks.add(seller.price, -trade.lots, 0 if seller.lots_left else -1)
         quote.mark.traded(trade.price, version)
         quote.traded(trade, version)
         quote.touched_at_ns = trade.at_ns

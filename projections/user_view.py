@@ -64,6 +64,7 @@ class UserView:
         "floor",
         "gone",
         "history",
+        "horizon",
         "own_version",
         "positions",
         "rows",
@@ -84,6 +85,8 @@ class UserView:
         self.history = 0
         """Finished orders and trades in `rows`."""
         self.gone: deque[Gone] = deque()
+        self.horizon = 0
+        """The largest log_seq of a row that made room: every later row is in `rows`; of the others, some are."""
 
     def own_news(self, since: int) -> bool:
         """Whether the user's own rows changed: orders, trades, positions, money."""
@@ -158,7 +161,7 @@ class UserView:
         self.account = AccountRow(version)
 
     def cash(self, version: int) -> AccountRow:
-        """The account's money, about to be changed."""
+        """The account's own row, about to be changed."""
         account = self.account
         assert account is not None, f"no account was opened before version {version}"
         self._reach(version)
@@ -197,6 +200,7 @@ class UserView:
         cash.frozen_margin -= margin
         cash.frozen_commission -= commission
         row.cancelled = event.reason
+        row.changed_at_ns = event.at_ns
         if row.accepted.effect is not OPEN:
             self._freeze(row.accepted, -event.lots_left, version)
         self._finished(event.order_id, version)
@@ -208,6 +212,7 @@ class UserView:
         cash = self.cash(version)
         row = self._touched_order(fill.order_id, version)
         margin, commission = row.fill(trade.lots)
+        row.changed_at_ns = trade.at_ns
         cash.frozen_margin -= margin
         cash.frozen_commission -= commission
         cash.commission += fill.commission
@@ -273,7 +278,9 @@ class UserView:
         if isinstance(row, OrderRow):
             keys += row.trades
         for key in keys:
-            self.gone.append(Gone(version, self.rows.pop(key).born, key))
+            left = self.rows.pop(key)
+            self.gone.append(Gone(version, left.born, key))
+            self.horizon = max(self.horizon, left.log_seq)
         self.history -= len(keys)
         while len(self.gone) > GONE_MAX:
             self.floor = self.gone.popleft().version

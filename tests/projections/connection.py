@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from exchange.gateway.dialects import Dialect
 from projections.fold import Projections
 from projections.merge_patch import merge_patch
 from tests.projections.law import DIALECT, Tree, demand_equal, demand_sound, quote, view
@@ -19,6 +20,7 @@ from tests.projections.streams import USERS
 class Connection:
     """`mirror` and `version` are what a returning client brings along; a new one brings nothing."""
 
+    dialect: Dialect = DIALECT
     marks_may_wait = False
     """The mistake of a step without what only marks changed, which moves the cursor all the same."""
     one_cursor_for_all = False
@@ -35,7 +37,7 @@ class Connection:
         self.subscribed: dict[str, int] = {}
         self._dropped: dict[str, None] = {}
         if version >= 0:
-            self.mirror = merge_patch(self.mirror, dict.fromkeys(DIALECT.connection_keys))
+            self.mirror = merge_patch(self.mirror, dict.fromkeys(self.dialect.connection_keys))
 
     def subscribe(self, instrument_ids: list[str]) -> None:
         for instrument_id, cursor in self.subscribed.items():
@@ -52,11 +54,11 @@ class Connection:
             changes = changes._replace(positions=positions)
         patches: list[Any] = []
         if changes.full:
-            patches.append(dict.fromkeys(DIALECT.root_keys))
+            patches.append(dict.fromkeys(self.dialect.root_keys))
             self._dropped.clear()
             if not self.full_forgets_quotes:
                 self.subscribed = dict.fromkeys(self.subscribed, -1)
-        patches += DIALECT.word(changes, self.name)
+        patches += self.dialect.word(changes, self.name)
         patches += self._quote_patches(projections)
         self.version = projections.version
         for patch in orjson.loads(orjson.dumps(patches)):
@@ -66,13 +68,13 @@ class Connection:
         quotes: Tree = dict.fromkeys(self._dropped)
         patches = [{"quotes": quotes}] if quotes else []
         self._dropped.clear()
-        changed = {each: quote(projections, each, cursor) for each, cursor in self.subscribed.items()}
+        changed = {each: quote(projections, each, cursor, self.dialect) for each, cursor in self.subscribed.items()}
         self.subscribed = dict.fromkeys(self.subscribed, projections.version)
         return [*patches, {"quotes": {each: patch for each, patch in changed.items() if patch}}]
 
     def demand_mirror_is_view(self, projections: Projections) -> None:
         """Right after a step."""
-        wanted = view(projections, self.name)
-        wanted["quotes"] = {each: quote(projections, each, -1) for each in self.subscribed}
+        wanted = view(projections, self.name, self.dialect)
+        wanted["quotes"] = {each: quote(projections, each, -1, self.dialect) for each in self.subscribed}
         demand_equal(self.mirror, wanted, f"the mirror of {self.name} at {self.version}")
         demand_sound(self.mirror, self.name)

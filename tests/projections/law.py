@@ -11,6 +11,8 @@ from typing import Any
 import orjson
 
 from exchange.domain.values import InstrumentId
+from exchange.gateway.dialects import Dialect
+from exchange.gateway.dialects.flat import FlatDialect
 from exchange.gateway.dialects.guide import GuideDialect
 from projections.fold import Projections
 from projections.merge_patch import difference, merge_patch
@@ -19,6 +21,7 @@ from tests.projections.streams import CONTRACTS, USERS, Op, lively_market
 Tree = dict[str, Any]
 
 DIALECT = GuideDialect("zh")
+DIALECTS: tuple[Dialect, ...] = (DIALECT, FlatDialect("zh"))
 
 
 class LawBrokenError(AssertionError):
@@ -34,15 +37,15 @@ def demand_equal(mirror: Any, view: Any, where: str) -> None:
         raise LawBrokenError(f"{where}:\nmirror {text_of(mirror)}\nview   {text_of(view)}")
 
 
-def worded(projections: Projections, name: str, since: int, dialect: GuideDialect = DIALECT) -> tuple[bool, list[Tree]]:
+def worded(projections: Projections, name: str, since: int, dialect: Dialect = DIALECT) -> tuple[bool, list[Tree]]:
     """(whether the client begins anew, the patches), as a client reads them."""
     changes = projections.user(USERS[name]).changes(since)
     return changes.full, orjson.loads(orjson.dumps(dialect.word(changes, name)))
 
 
-def stepped(mirror: Tree, projections: Projections, name: str, since: int) -> Tree:
+def stepped(mirror: Tree, projections: Projections, name: str, since: int, dialect: Dialect = DIALECT) -> Tree:
     """The mirror after the step from `since` to now."""
-    full, patches = worded(projections, name, since)
+    full, patches = worded(projections, name, since, dialect)
     if full:
         mirror = {}
     for patch in patches:
@@ -51,16 +54,16 @@ def stepped(mirror: Tree, projections: Projections, name: str, since: int) -> Tr
     return mirror
 
 
-def view(projections: Projections, name: str) -> Tree:
-    return stepped({}, projections, name, -1)
+def view(projections: Projections, name: str, dialect: Dialect = DIALECT) -> Tree:
+    return stepped({}, projections, name, -1, dialect)
 
 
-def quote(projections: Projections, instrument_id: str, since: int) -> Tree:
-    fragment = projections.market.quote(InstrumentId(instrument_id), since, DIALECT)
+def quote(projections: Projections, instrument_id: str, since: int, dialect: Dialect = DIALECT) -> Tree:
+    fragment = projections.market.quote(InstrumentId(instrument_id), since, dialect)
     return orjson.loads(fragment) if fragment is not None else {}
 
 
-def demand_law(stream: list[Op]) -> None:
+def demand_law(stream: list[Op], dialect: Dialect = DIALECT) -> None:
     """Play the stream and hold every view against every earlier one."""
     exchange = lively_market()
     projections = exchange.projections
@@ -71,10 +74,10 @@ def demand_law(stream: list[Op]) -> None:
         if op is not None:
             exchange.run(op.command(exchange))
         for name, history in views.items():
-            now = view(projections, name)
+            now = view(projections, name, dialect)
             demand_sound(now, name)
             for since, mirror in _with_numbers_between(history):
-                led = stepped(mirror, projections, name, since)
+                led = stepped(mirror, projections, name, since, dialect)
                 demand_equal(led, now, f"{name} from {since} to {exchange.version}")
             if history:  # the way that needs no versions leads to the same place
                 before = history[-1][1]
@@ -83,10 +86,10 @@ def demand_law(stream: list[Op]) -> None:
         for instrument_id, history in quotes.items():
             if not projections.market.knows(instrument_id):
                 continue
-            now = quote(projections, instrument_id, -1)
+            now = quote(projections, instrument_id, -1, dialect)
             demand_sound(now, instrument_id)
             for since, mirror in history:
-                patch = quote(projections, instrument_id, since)
+                patch = quote(projections, instrument_id, since, dialect)
                 demand_no_null_in_new_objects(patch, mirror, instrument_id)
                 led = merge_patch(mirror, patch)
                 demand_equal(led, now, f"{instrument_id} from {since} to {exchange.version}")

@@ -16,7 +16,7 @@ from exchange.domain.instrument import InstrumentTerms
 from exchange.domain.order import Order
 from exchange.domain.values import YUAN, AccountId, InstrumentId, Lots, Money, OrderId, Price
 from exchange.domain.words import ALIVE, Direction, PositionEffect, TimeCondition, VolumeCondition
-from tests.support.commands import cancel, open_account, order, traded
+from tests.support.commands import cancel, open_account, order, restore, suspend, traded
 from tests.support.market import CORN, CU, RB, terms
 from tests.support.views import SmallExchange
 
@@ -66,6 +66,8 @@ class Op:
                 return Deposit(account_id=account_id, amount=Money(self.number * YUAN))
             case "withdraw":
                 return Withdraw(account_id=account_id, amount=Money(self.number * YUAN))
+            case "suspend":
+                return _suspension(exchange, account_id)
             case "open":
                 return open_account(account_id, self.number)
             case "list":
@@ -159,6 +161,12 @@ class Op:
         )
 
 
+def _suspension(exchange: SmallExchange, account_id: AccountId) -> Command:
+    """Whoever is suspended is restored before the next one is, so that trading goes on."""
+    suspended = [each.account_id for each in exchange.state.accounts.values() if each.suspended]
+    return restore(suspended[0]) if suspended else suspend(account_id)
+
+
 _users = st.sampled_from((0, 0, 0, 0, 1, 1, 1, 1, 2, 2))
 _contracts = st.sampled_from((0, 0, 0, 0, 1, 1, 2))
 _directions = st.sampled_from(Direction)
@@ -193,6 +201,7 @@ _others = st.one_of(
     st.builds(
         Op, kind=st.just("open"), user=st.sampled_from((2, 2, 2, 0)), number=st.sampled_from((0, 30_000, 1_000_000))
     ),
+    st.builds(Op, kind=st.just("suspend"), user=_users),
     st.builds(Op, kind=st.just("list"), contract=st.integers(0, 2)),
 )
 _cancels = st.builds(Op, kind=st.just("cancel"), user=_users, number=st.integers(0, 3))

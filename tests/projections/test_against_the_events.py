@@ -9,6 +9,7 @@ from exchange.domain.account import available_now
 from exchange.domain.position import position_profit
 from projections import user_view
 from projections.figures import account_figures, position_figures
+from tests.projections.flat_story import demand_flat_story
 from tests.projections.law import text_of, view
 from tests.projections.oracle import YUAN, demand_story
 from tests.projections.streams import NAMES, USERS, Op, lively_market, positions_worth_tenths, streams
@@ -20,12 +21,19 @@ def test_views_and_quotes_tell_what_the_events_say(stream: list[Op]) -> None:
     demand_story(stream)
 
 
+@settings(max_examples=60)
+@given(streams(25))
+def test_flat_views_tell_what_the_events_say(stream: list[Op]) -> None:
+    demand_flat_story(stream)
+
+
 @settings(max_examples=40)
 @given(streams(30))
 def test_a_view_without_room_tells_the_newest(stream: list[Op]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(user_view, "HISTORY_MAX", 4)
         demand_story(stream)
+        demand_flat_story(stream)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from projections import user_view
 from tests.projections.connection import Connection
+from tests.projections.flat_story import FLAT
 from tests.projections.law import LawBrokenError
 from tests.projections.streams import NAMES, Op, lively_market, ops
 from tests.support.views import SmallExchange, folded
@@ -77,32 +78,52 @@ class Connections(RuleBasedStateMachine):
                 connection.demand_mirror_is_view(self.exchange.projections)
 
 
+class FlatConnection(Connection):
+    dialect = FLAT
+
+
+class FlatConnections(Connections):
+    """The same on `/ws/diff`."""
+
+    connection = FlatConnection
+
+
 TestConnections = Connections.TestCase
 TestConnections.settings = LIVES
+TestFlatConnections = FlatConnections.TestCase
+TestFlatConnections.settings = LIVES
+
+in_every_dialect = pytest.mark.parametrize("connections", [Connections, FlatConnections])
 
 
+@in_every_dialect
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_many_lives() -> None:
-    run_state_machine_as_test(Connections, settings=MANY_LIVES)
+def test_many_lives(connections: type[Connections]) -> None:
+    run_state_machine_as_test(connections, settings=MANY_LIVES)
 
 
-def test_lives_with_little_room_for_history(monkeypatch: pytest.MonkeyPatch) -> None:
+@in_every_dialect
+def test_lives_with_little_room_for_history(monkeypatch: pytest.MonkeyPatch, connections: type[Connections]) -> None:
     """Rows leave the views all the time, and who was away for long begins anew in the middle of a connection."""
     monkeypatch.setattr(user_view, "HISTORY_MAX", 3)
     monkeypatch.setattr(user_view, "GONE_MAX", 2)
-    run_state_machine_as_test(Connections, settings=LIVES)
+    run_state_machine_as_test(connections, settings=LIVES)
 
 
 @pytest.mark.parametrize("mistake", ["marks_may_wait", "one_cursor_for_all", "keeps_dropped_quotes"])
-def test_a_mistake_of_the_connection_is_seen(mistake: str) -> None:
-    run_to_the_first_failure(type("Mistaken", (Connection,), {mistake: True}))
+@pytest.mark.parametrize("connection", [Connection, FlatConnection])
+def test_a_mistake_of_the_connection_is_seen(connection: type[Connection], mistake: str) -> None:
+    run_to_the_first_failure(type("Mistaken", (connection,), {mistake: True}))
 
 
-def test_a_full_step_that_forgets_the_quotes_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("connection", [Connection, FlatConnection])
+def test_a_full_step_that_forgets_the_quotes_is_seen(
+    monkeypatch: pytest.MonkeyPatch, connection: type[Connection]
+) -> None:
     monkeypatch.setattr(user_view, "HISTORY_MAX", 2)
     monkeypatch.setattr(user_view, "GONE_MAX", 1)
-    run_to_the_first_failure(type("Mistaken", (Connection,), {"full_forgets_quotes": True}))
+    run_to_the_first_failure(type("Mistaken", (connection,), {"full_forgets_quotes": True}))
 
 
 def run_to_the_first_failure(mistaken: type[Any]) -> None:

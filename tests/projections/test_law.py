@@ -8,21 +8,26 @@ import pytest
 from hypothesis import example, given, settings
 
 from exchange.domain.events import Fill, OrderCancelled, OrderRefused, TradeExecuted
+from exchange.gateway.dialects import Dialect
 from projections import user_view
-from tests.projections.law import demand_law
+from tests.projections.law import DIALECTS, demand_law
 from tests.projections.streams import CLOSED_AT_COST, Op, lively_market, streams
 
+in_every_dialect = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.wording)
 
+
+@in_every_dialect
 @settings(max_examples=60)
-@given(streams(25))
-@example(CLOSED_AT_COST)
-def test_every_step_leads_every_mirror_to_the_view(stream: list[Op]) -> None:
-    demand_law(stream)
+@given(stream=streams(25))
+@example(stream=CLOSED_AT_COST)
+def test_every_step_leads_every_mirror_to_the_view(dialect: Dialect, stream: list[Op]) -> None:
+    demand_law(stream, dialect)
 
 
+@in_every_dialect
 @pytest.mark.parametrize(("history_max", "gone_max"), [(1, 1), (3, 2), (5, 500)])
 def test_the_law_holds_where_rows_leave_the_view(
-    monkeypatch: pytest.MonkeyPatch, history_max: int, gone_max: int
+    monkeypatch: pytest.MonkeyPatch, history_max: int, gone_max: int, dialect: Dialect
 ) -> None:
     monkeypatch.setattr(user_view, "HISTORY_MAX", history_max)
     monkeypatch.setattr(user_view, "GONE_MAX", gone_max)
@@ -30,24 +35,25 @@ def test_the_law_holds_where_rows_leave_the_view(
     @settings(max_examples=25)
     @given(streams(25))
     def holds(stream: list[Op]) -> None:
-        demand_law(stream)
+        demand_law(stream, dialect)
 
     holds()
 
 
+@in_every_dialect
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @settings(max_examples=1_000)
-@given(streams(40))
-def test_the_law_holds_in_many_streams(stream: list[Op]) -> None:
-    demand_law(stream)
+@given(stream=streams(40))
+def test_the_law_holds_in_many_streams(dialect: Dialect, stream: list[Op]) -> None:
+    demand_law(stream, dialect)
 
 
 def test_the_streams_hold_what_they_are_made_for() -> None:
     """A generator that stopped trading would let every mistake pass."""
     seen = Counter[str]()
 
-    @settings(max_examples=150)
+    @settings(max_examples=600)
     @given(streams(30))
     def play(stream: list[Op]) -> None:
         exchange = lively_market()
@@ -67,6 +73,8 @@ WANTED = {
     "AccountOpened",
     "Deposited",
     "Withdrawn",
+    "AccountSuspended",
+    "AccountRestored",
     "CommandRefused",
     "OrderAccepted",
     "OrderRefused",
@@ -86,6 +94,7 @@ WANTED = {
     "CLOSABLE_LOTS",
     "PRICE_BAND",
     "UNKNOWN_INSTRUMENT",
+    "SUSPENDED",
 }
 
 

@@ -13,7 +13,9 @@ from hypothesis import Phase, example, given, settings
 from msgspec.structs import replace
 
 from exchange.domain.events import Fill, OrderCancelled, TradeExecuted
-from exchange.gateway.dialects import fields, guide
+from exchange.gateway.dialects import Dialect, diff, fields
+from exchange.gateway.dialects.diff import DiffDialect, Parts
+from exchange.gateway.dialects.flat import FlatDialect
 from exchange.gateway.dialects.guide import GuideDialect
 from projections import fold, user_view
 from projections.figures import position_figures
@@ -22,7 +24,8 @@ from projections.marks import VersionedMark
 from projections.quote import Quote
 from projections.rows import OrderRow
 from projections.user_view import Changes, UserView
-from tests.projections.law import LawBrokenError, demand_law, text_of, view
+from tests.projections.flat_story import FLAT, demand_flat_story
+from tests.projections.law import DIALECTS, LawBrokenError, demand_law, text_of, view
 from tests.projections.oracle import demand_story
 from tests.projections.streams import CLOSED_AT_COST, USERS, Op, positions_worth_tenths, streams
 
@@ -67,7 +70,7 @@ def flat_positions_show_the_last_price(patch: Patch) -> None:
     def with_price(row: Any, figures: Any, user_id: str, since: int) -> dict[str, Any]:
         return {**fields.position_fields(row, figures, user_id, since), "last_price": row.mark.price / 1_000_000}
 
-    patch.setattr(guide, "position_fields", with_price)
+    patch.setattr(diff, "position_fields", with_price)
 
 
 def lost_values_are_left_out(patch: Patch) -> None:
@@ -77,7 +80,7 @@ def lost_values_are_left_out(patch: Patch) -> None:
         worded = fields.position_fields(row, figures, user_id, since)
         return {name: value for name, value in worded.items() if value is not None}
 
-    patch.setattr(guide, "position_fields", without_nulls)
+    patch.setattr(diff, "position_fields", without_nulls)
 
 
 def first_pictures_with_nulls(patch: Patch) -> None:
@@ -89,23 +92,28 @@ def first_pictures_with_nulls(patch: Patch) -> None:
 def lost_levels_are_left_out(patch: Patch) -> None:
     """The same mistake in a quote: a level that is gone stays in the mirror."""
 
-    def without_nulls(self: GuideDialect, quote: Quote, since: int) -> dict[str, Any]:
+    def without_nulls(self: DiffDialect, quote: Quote, since: int) -> dict[str, Any]:
         return {name: value for name, value in fields.quote_fields(quote, since).items() if value is not None}
 
-    patch.setattr(GuideDialect, "word_quote", without_nulls)
+    patch.setattr(DiffDialect, "word_quote", without_nulls)
+
+
+def told_once(patch: Patch, dialect: type[GuideDialect] | type[FlatDialect], field: str) -> None:
+    word_order = dialect._order
+
+    def without_field(self: Any, row: OrderRow, user_id: str, since: int) -> dict[str, Any]:
+        worded = word_order(self, row, user_id, since)
+        if row.born <= since:
+            del worded[field]
+        return worded
+
+    patch.setattr(dialect, "_order", without_field)
 
 
 def status_told_once(patch: Patch) -> None:
     """A field made of several facts that declares none of them."""
-    word_order = GuideDialect._order
-
-    def without_status(self: GuideDialect, row: OrderRow, user_id: str, since: int) -> dict[str, Any]:
-        worded = word_order(self, row, user_id, since)
-        if row.born <= since:
-            del worded["status"]
-        return worded
-
-    patch.setattr(GuideDialect, "_order", without_status)
+    told_once(patch, GuideDialect, "status")
+    told_once(patch, FlatDialect, "status")
 
 
 def rows_that_change_without_moving(patch: Patch) -> None:
@@ -140,7 +148,12 @@ def rows_with_the_version_of_their_own_event(patch: Patch) -> None:
 
 def containers_only_where_something_is_in_them(patch: Patch) -> None:
     """A first picture without its empty containers, and no patch that brings them."""
-    word = GuideDialect.word
+    word, word_flat = GuideDialect.word, FlatDialect.word
+
+    def only_with_orders(self: FlatDialect, changes: Changes, user_id: str) -> list[dict[str, Any]]:
+        patches = word_flat(self, changes, user_id)
+        has_orders = any(patch.get("orders") for patch in patches)
+        return patches if has_orders or not changes.full else patches[1:]
 
     def without_empty_ones(self: GuideDialect, changes: Changes, user_id: str) -> list[dict[str, Any]]:
         patches = word(self, changes, user_id)
@@ -149,6 +162,7 @@ def containers_only_where_something_is_in_them(patch: Patch) -> None:
         return [{"trade": {user_id: {name: each for name, each in patches[0]["trade"][user_id].items() if each}}}]
 
     patch.setattr(GuideDialect, "word", without_empty_ones)
+    patch.setattr(FlatDialect, "word", only_with_orders)
 
 
 def quotes_that_change_past_their_version(patch: Patch) -> None:
@@ -217,18 +231,74 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
 )
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
-def test_the_law_sees_the_mistake(monkeypatch: Patch, mutant: Mutant) -> None:
-    mutant(monkeypatch)
+def update_times_told_once(patch: Patch) -> None:
+    """An order that changes, and says that it changed when it came."""
+    told_once(patch, FlatDialect, "update_time")
 
+
+def fills_told_once(patch: Patch) -> None:
+    """What is filled and what remains change together; one of them is forgotten."""
+    told_once(patch, FlatDialect, "filled_volume")
+
+
+def trades_that_leave_as_orders(patch: Patch) -> None:
+    """Two kinds of rows, one kind of farewell."""
+    little_room(patch)
+    parts = FlatDialect._parts
+
+    def mixed(self: FlatDialect, changes: Changes, user_id: str) -> Parts:
+        found = parts(self, changes, user_id)
+        gone = {key: None for key, value in found.trades.items() if value is None}
+        kept = {key: value for key, value in found.trades.items() if value is not None}
+        return found._replace(orders={**found.orders, **gone}, trades=kept)
+
+    patch.setattr(FlatDialect, "_parts", mixed)
+
+
+def one_account_for_all(patch: Patch) -> None:
+    """The account put where the others' rows are, under a name that changes with what is known of it."""
+    word = FlatDialect.word
+
+    def renamed(self: FlatDialect, changes: Changes, user_id: str) -> list[dict[str, Any]]:
+        name = user_id if changes.since < 0 else "CNY"
+        return [
+            {"accounts": {name: each["accounts"][user_id]}} if user_id in each.get("accounts", {}) else each
+            for each in word(self, changes, user_id)
+        ]
+
+    patch.setattr(FlatDialect, "word", renamed)
+
+
+FLAT_MUTANTS: Final[tuple[Mutant, ...]] = (
+    update_times_told_once,
+    fills_told_once,
+    trades_that_leave_as_orders,
+    one_account_for_all,
+)
+
+
+def demand_mistake_is_seen(dialect: Dialect) -> None:
     @settings(max_examples=1_000, phases=[Phase.explicit, Phase.generate], report_multiple_bugs=False)
     @given(streams(25))
     @example(CLOSED_AT_COST)
     def law(stream: list[Op]) -> None:
-        demand_law(stream)
+        demand_law(stream, dialect)
 
     with pytest.raises(LawBrokenError):
         law()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.wording)
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_the_law_sees_the_mistake(monkeypatch: Patch, mutant: Mutant, dialect: Dialect) -> None:
+    mutant(monkeypatch)
+    demand_mistake_is_seen(dialect)
+
+
+@pytest.mark.parametrize("mutant", FLAT_MUTANTS, ids=lambda mutant: mutant.__name__)
+def test_the_law_sees_the_mistake_of_the_flat_dialect(monkeypatch: Patch, mutant: Mutant) -> None:
+    mutant(monkeypatch)
+    demand_mistake_is_seen(FLAT)
 
 
 def volume_counted_for_both_sides(patch: Patch) -> None:
@@ -278,6 +348,49 @@ def test_the_story_sees_what_no_law_of_steps_can(monkeypatch: Patch, mutant: Mut
         told()
 
 
+def a_repetition_that_counts_as_a_change(patch: Patch) -> None:
+    """Who sends an order again is told that it changed just now."""
+    repeated = UserView.order_repeated
+
+    def touched(self: UserView, order_id: Any, version: int) -> None:
+        repeated(self, order_id, version)
+        row = self.rows.get(order_id)
+        if isinstance(row, OrderRow):
+            row.changed_at_ns += version
+
+    patch.setattr(UserView, "order_repeated", touched)
+
+
+def fills_without_a_time(patch: Patch) -> None:
+    """An order that fills later is as old as when it came."""
+    filled = UserView.filled
+
+    def without_time(self: UserView, trade: Any, mark: VersionedMark) -> OrderRow:
+        row = self.rows[trade.fill.order_id]
+        assert isinstance(row, OrderRow)
+        before = row.changed_at_ns
+        filled(self, trade, mark)
+        row.changed_at_ns = before
+        return row
+
+    patch.setattr(UserView, "filled", without_time)
+
+
+@pytest.mark.parametrize(
+    "mutant", [a_repetition_that_counts_as_a_change, fills_without_a_time], ids=lambda mutant: mutant.__name__
+)
+def test_the_story_sees_wrong_times_of_change(monkeypatch: Patch, mutant: Mutant) -> None:
+    mutant(monkeypatch)
+
+    @settings(max_examples=1_000, phases=[Phase.generate], report_multiple_bugs=False)
+    @given(streams(25))
+    def told(stream: list[Op]) -> None:
+        demand_flat_story(stream)
+
+    with pytest.raises(LawBrokenError):
+        told()
+
+
 def test_sums_of_floats_show_in_the_last_digit(monkeypatch: Patch) -> None:
     """The test of the order of positions sees what random streams do not: profits summed after the division."""
 
@@ -288,7 +401,7 @@ def test_sums_of_floats_show_in_the_last_digit(monkeypatch: Patch) -> None:
         return {**worded, "position_profit": sum(each["position_profit"] for each in shown)}
 
     exchange = positions_worth_tenths()
-    monkeypatch.setattr(guide, "account_fields", float_sums)
+    monkeypatch.setattr(diff, "account_fields", float_sums)
     user = exchange.projections.user(USERS["alice"])
     before = text_of(view(exchange.projections, "alice"))
     user.positions = dict(reversed(user.positions.items()))

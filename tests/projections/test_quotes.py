@@ -203,7 +203,7 @@ def test_a_ladder_is_the_sorted_sums(direction: Direction, moves: list[tuple[int
         lots = -min(lots, slow.get(price, 0)) if leaves else lots
         if not lots:
             continue
-        fast.add(Price(price), lots)
+        fast.add(Price(price), lots, 1 if lots > 0 else -1)
         slow[price] = slow.get(price, 0) + lots
         if fast.top_touched:
             seen = fast.top()
@@ -211,8 +211,32 @@ def test_a_ladder_is_the_sorted_sums(direction: Direction, moves: list[tuple[int
         assert seen == best_first + [(None, None)] * (DEPTH_MAX - len(best_first))
 
 
+@pytest.mark.parametrize("direction", Direction)
+@settings(max_examples=60)
+@given(moves=st.lists(st.tuples(st.integers(1, 6), st.integers(1, 5)), max_size=60), depth=st.integers(1, 7))
+def test_a_ladder_counts_the_orders_of_each_price(
+    direction: Direction, moves: list[tuple[int, int]], depth: int
+) -> None:
+    """Against the orders themselves: one comes, or the oldest of its price loses lots and, with the last, goes."""
+    ladder, resting = Ladder(direction), dict[int, list[int]]()
+    for turn, (price, lots) in enumerate(moves):
+        orders = resting.setdefault(price, [])
+        if turn % 3 and orders:
+            gone = min(lots, orders[0])
+            orders[0] -= gone
+            ladder.add(Price(price), -gone, -1 if not orders[0] else 0)
+            resting[price] = [each for each in orders if each]
+        else:
+            orders.append(lots)
+            ladder.add(Price(price), lots, 1)
+    levels = [(price, sum(orders), len(orders)) for price, orders in resting.items() if orders]
+    assert ladder.best(depth) == sorted(levels, reverse=direction is Direction.BUY)[:depth]
+
+
 def test_lots_that_do_not_rest_cannot_leave() -> None:
     side = Ladder(Direction.BUY)
-    side.add(Price(5), 3)
+    side.add(Price(5), 3, 1)
     with pytest.raises(AssertionError, match="only 3 rest"):
-        side.add(Price(5), -4)
+        side.add(Price(5), -4, -1)
+    with pytest.raises(AssertionError, match="only 0 rest"):
+        side.add(Price(6), -1, -1)
