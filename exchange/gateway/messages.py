@@ -114,6 +114,14 @@ class ProtocolError(Exception):
     """A message that cannot be understood; the connection lives on and is told."""
 
 
+class MalformedMessageError(ProtocolError):
+    """An object that does not even say what it is."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
 class UnknownAidError(ProtocolError):
     """A message of a kind that this exchange does not know."""
 
@@ -140,26 +148,46 @@ class FrameError(Exception):
         self.reason = reason
 
 
+def aid_of(message: Message) -> str:
+    """What a message is called on the wire."""
+    return str(message.__struct_config__.tag)
+
+
 _PEEKS: Final = (b'{"aid":"peek_message"}', b'{"aid": "peek_message"}')
 _PEEK: Final = PeekMessage()
 _decoder = msgspec.json.Decoder(Message)
+_order_decoder = msgspec.json.Decoder(InsertOrderMessage)
 _any_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def parse(text: bytes) -> Message:
     """One frame's text as a message.
 
-    Raises FrameError where it is no JSON object or nested too deeply, UnknownAidError and FieldError where it is one
-    that cannot be understood.
+    Raises FrameError where it is no JSON object or nested too deeply, and the ProtocolErrors where it is one that
+    cannot be understood.
     """
     if text in _PEEKS:
         return _PEEK
-    if text.count(b"{") + text.count(b"[") > DEPTH_MAX and _is_too_deep(text):
-        raise FrameError(1008, f"nested deeper than {DEPTH_MAX}")
+    _check_depth(text)
     try:
         return cast(Message, _decoder.decode(text))
     except msgspec.ValidationError as error:
         raise _what_is_wrong(text, error) from None
+    except msgspec.DecodeError as error:
+        raise FrameError(1007, f"not JSON: {error}"[:120]) from None
+
+
+def parse_insert_order(text: bytes) -> InsertOrderMessage:
+    """An `insert_order` that need not name its `aid`, since it came where nothing else can. Raises FrameError and
+    FieldError."""
+    _check_depth(text)
+    try:
+        return _order_decoder.decode(text)
+    except UnicodeDecodeError as error:
+        # Frames are known to be UTF-8 when they come here; bodies of requests are not.
+        raise FrameError(1007, f"not UTF-8: {error.reason}") from None
+    except msgspec.ValidationError as error:
+        raise FieldError("insert_order", str(error)[:DETAIL_CHARACTERS_MAX]) from None
     except msgspec.DecodeError as error:
         raise FrameError(1007, f"not JSON: {error}"[:120]) from None
 
@@ -170,17 +198,22 @@ def _what_is_wrong(text: bytes, error: msgspec.ValidationError) -> Exception:
         fields = _any_decoder.decode(text)
         aid = msgspec.json.decode(fields["aid"], type=str) if "aid" in fields else None
     except msgspec.ValidationError:
-        return (
-            FrameError(1003, "not a JSON object") if not text.lstrip().startswith(b"{") else FieldError("", str(error))
-        )
+        if not text.lstrip().startswith(b"{"):
+            return FrameError(1003, "not a JSON object")
+        return MalformedMessageError("the field `aid` must be a text")
     except msgspec.DecodeError as damage:
         return FrameError(1007, f"not JSON: {damage}"[:120])
     if aid is None:
-        return FieldError("", "the field `aid` is missing")
+        return MalformedMessageError("the field `aid` is missing")
     known = {struct.__struct_config__.tag for struct in Message.__args__}
     # The complaint quotes what was misspelt, which may be as long as the frame.
     detail = str(error)[:DETAIL_CHARACTERS_MAX]
     return FieldError(aid, detail) if aid in known else UnknownAidError(aid[:NAME_CHARACTERS_MAX])
+
+
+def _check_depth(text: bytes) -> None:
+    if text.count(b"{") + text.count(b"[") > DEPTH_MAX and _is_too_deep(text):
+        raise FrameError(1008, f"nested deeper than {DEPTH_MAX}")
 
 
 def _is_too_deep(text: bytes) -> bool:

@@ -22,13 +22,21 @@ class User(NamedTuple):
     name: str
     account_id: AccountId
     role: Role = Role.TRADER
+    token_hash: bytes | None = None
+    """Of the token that the login came with, if it was one: when that is revoked, what came in by it ends."""
 
 
 class Line(Protocol):
     """The way to the client."""
 
+    remote: str
+    """The far side's address, such as `127.0.0.1:50412`."""
     writable: bool
     """False while the client reads too slowly: it gets no step meanwhile, and one larger step afterwards."""
+
+    def join_user(self, name: str, token_hash: bytes | None) -> bool:
+        """Count as a connection of this user from now on; False where the user may have no further one."""
+        ...
 
     def send(self, text: bytes) -> None:
         """Send one text."""
@@ -52,6 +60,11 @@ class Desk(Protocol):
 
     def authenticate(self, conversation: Conversation, name: str, secret: str) -> None:
         """Check a login; `login_succeeded` or `login_failed` is called when that is done."""
+        ...
+
+    def authenticate_ticket(self, conversation: Conversation, name: str, ticket: str) -> None:
+        """Check what came in the address of a connection: the name of a user, and a ticket that proves it or an empty
+        text; the answer is that of `authenticate`. Whether a bare name is enough is decided here alone."""
         ...
 
     def change_password(self, conversation: Conversation, user: User, old: str, new: str) -> None:
@@ -82,6 +95,10 @@ class News(Protocol):
 
     def subscribed(self, conversation: Conversation, added: list[InstrumentId], removed: list[InstrumentId]) -> None:
         """From now on wake it for these quotes, and for those no more."""
+        ...
+
+    def subscribed_elsewhere(self, conversation: Conversation) -> int:
+        """How many quotes its user's other connections are woken for, all together."""
         ...
 
     def parked(self, conversation: Conversation) -> None:

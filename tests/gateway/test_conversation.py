@@ -150,6 +150,17 @@ def test_a_peek_that_times_out_leaves_the_cursor_where_it_was(room: Room) -> Non
     assert branch(guest.peeks().frame())["positions"]["SIM.a1"]["last_price"] == 103.0
 
 
+def test_a_peek_that_waits_from_long_after_the_last_step_on_is_told_of_marks(room: Room) -> None:
+    room.trades(ANN, BOB, 100)
+    guest = room.guest(ANN)
+    room.passes(1)
+    guest.peeks()
+    room.trades(BOB, CYD, 103)
+    assert guest.frames() == []
+    room.passes(1)
+    assert [branch(frame)["positions"]["SIM.a1"]["last_price"] for frame in guest.frames()] == [103.0]
+
+
 def test_who_does_not_read_gets_no_step_and_one_larger_one_later(room: Room) -> None:
     guest = room.guest(ANN).says("subscribe_quote", ins_list="SIM.a1").peeks()
     guest.frames()

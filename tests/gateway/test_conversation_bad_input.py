@@ -7,9 +7,10 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from exchange.gateway.conversation import INBOX_MAX, NOTICES_MAX, SUBSCRIPTIONS_MAX, WRONG_LOGINS_MAX
+from exchange.gateway.conversation import INBOX_MAX, SUBSCRIPTIONS_MAX, WRONG_LOGINS_MAX
 from exchange.gateway.messages import DEPTH_MAX, NAME_CHARACTERS_MAX
 from exchange.gateway.notices import Code
+from exchange.gateway.steps import NOTICES_MAX
 from tests.simulation.room import ANN, BOB, Guest, Room, keys, notices, order
 
 CONTENT_CHARACTERS_MAX: Final = 1_000
@@ -48,11 +49,11 @@ NO_MESSAGE: Final[dict[str, tuple[bytes, int]]] = {
 """By what it is: the frame, and the code that it ends the connection with."""
 
 NOT_UNDERSTOOD: Final[dict[str, tuple[bytes, Code]]] = {
-    "an empty object": (b"{}", Code.WRONG_FIELD),
-    "no aid": (b'{"order_id":"1"}', Code.WRONG_FIELD),
-    "aid is a number": (b'{"aid":1}', Code.WRONG_FIELD),
-    "aid is null": (b'{"aid":null}', Code.WRONG_FIELD),
-    "aid is an object": (b'{"aid":{"aid":"ping"}}', Code.WRONG_FIELD),
+    "an empty object": (b"{}", Code.MALFORMED_MESSAGE),
+    "no aid": (b'{"order_id":"1"}', Code.MALFORMED_MESSAGE),
+    "aid is a number": (b'{"aid":1}', Code.MALFORMED_MESSAGE),
+    "aid is null": (b'{"aid":null}', Code.MALFORMED_MESSAGE),
+    "aid is an object": (b'{"aid":{"aid":"ping"}}', Code.MALFORMED_MESSAGE),
     "aid twice": (b'{"aid":"ping","aid":"peek_message"}', Code.WRONG_FIELD),
     "an unknown aid": (b'{"aid":"insert_orders"}', Code.UNKNOWN_AID),
     "aid in capitals": (b'{"aid":"PEEK_MESSAGE"}', Code.UNKNOWN_AID),
@@ -67,8 +68,6 @@ NOT_UNDERSTOOD: Final[dict[str, tuple[bytes, Code]]] = {
     "a subscription of an array": (b'{"aid":"subscribe_quote","ins_list":["SIM.a1"]}', Code.WRONG_FIELD),
     "a subscription of null": (b'{"aid":"subscribe_quote","ins_list":null}', Code.WRONG_FIELD),
     "a chart under a number": (b'{"aid":"set_chart","chart_id":1}', Code.WRONG_FIELD),
-    "a chart": (b'{"aid":"set_chart","chart_id":"c","ins_list":"SIM.a1","duration":1}', Code.CHARTS_NOT_SERVED),
-    "an endless chart": (b'{"aid":"set_chart","chart_id":"' + b"x" * 60_000 + b'"}', Code.CHARTS_NOT_SERVED),
     "a login without a password": (b'{"aid":"req_login","user_name":"a"}', Code.WRONG_FIELD),
     "a login with a number": (b'{"aid":"req_login","user_name":1,"password":"b"}', Code.WRONG_FIELD),
     "a login at a fraction": (b'{"aid":"req_login","user_name":"a","password":"b","version":1.5}', Code.WRONG_FIELD),
@@ -81,6 +80,11 @@ NOT_UNDERSTOOD: Final[dict[str, tuple[bytes, Code]]] = {
     "a new password without the old": (b'{"aid":"change_password","new_password":"x"}', Code.WRONG_FIELD),
 }
 """By what it is: the frame, and the notice that answers it, logged in or not."""
+
+CHARTS: Final[dict[str, bytes]] = {
+    "a chart": b'{"aid":"set_chart","chart_id":"c","ins_list":"SIM.a1","duration":1}',
+    "an endless chart": b'{"aid":"set_chart","chart_id":"' + b"x" * 60_000 + b'"}',
+}
 
 WRONG_ORDERS: Final[dict[str, str]] = {
     "half a lot": '"volume": 1.5',
@@ -190,6 +194,13 @@ def test_what_is_not_understood_is_told(room: Room, name: str, trader: Any) -> N
     guest = room.guest(trader).peeks()
     guest.hears(text)
     assert_one_notice(guest, code)
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_chart_is_not_served_yet(room: Room, name: str) -> None:
+    guest = room.guest(ANN).peeks()
+    guest.hears(CHARTS[name])
+    assert_one_notice(guest, Code.CHARTS_NOT_SERVED)
 
 
 @pytest.mark.parametrize("name", WRONG_ORDERS)
@@ -318,6 +329,8 @@ def test_an_id_that_no_order_has_cannot_be_cancelled(room: Room, order_id: str) 
         ("cancel_order", {"order_id": "1"}),
         ("subscribe_quote", {"ins_list": "SIM.a1"}),
         ("change_password", {"old_password": "a", "new_password": "b"}),
+        ("set_chart", {"chart_id": "c"}),
+        ("confirm_settlement", {}),
     ],
 )
 def test_what_needs_a_login_is_told_so(room: Room, aid: str, fields: dict[str, Any]) -> None:

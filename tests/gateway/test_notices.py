@@ -23,7 +23,9 @@ from tests.support.commands import (
     cancel,
     open_account,
     order,
+    restore,
     sell,
+    suspend,
 )
 from tests.support.market import TOY, terms
 from tests.support.views import SmallExchange
@@ -34,6 +36,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "notices.md"
 REFUSED: dict[RejectReason, Command] = {
     RejectReason.UNKNOWN_ACCOUNT: cancel("o", "nobody"),
     RejectReason.DUPLICATE_ORDER_ID: buy("taken", 98),
+    RejectReason.SUSPENDED: buy("o", 100, account="suspended"),
     RejectReason.UNKNOWN_INSTRUMENT: buy("o", 100, instrument=terms("SHFE.none")),
     RejectReason.ORDER_KIND: order("o", BUY, 100, 1, time=TimeCondition.GTC),
     RejectReason.ORDER_LOTS: buy("o", 100, 501),
@@ -46,6 +49,9 @@ REFUSED: dict[RejectReason, Command] = {
     RejectReason.ACCOUNT_EXISTS: open_account(TRADER),
     RejectReason.AMOUNT: Deposit(account_id=AccountId(TRADER), amount=Money(-2_500_000)),
     RejectReason.WITHDRAWABLE: Withdraw(account_id=AccountId(TRADER), amount=Money(2_000_000_000)),
+    RejectReason.ACCOUNT_SUSPENDED: suspend("suspended"),
+    RejectReason.NOT_SUSPENDED: restore(),
+    RejectReason.REASON_LENGTH: suspend(reason="x" * 201),
     RejectReason.INSTRUMENT_EXISTS: RegisterInstrument(terms=TOY),
     RejectReason.INSTRUMENT_TERMS: RegisterInstrument(terms=terms("TEST.t2", multiplier=0)),
 }
@@ -56,11 +62,13 @@ WITHOUT_FACTS = {RejectReason.POISON}
 OTHER_FACTS: dict[Code, Facts] = {
     Code.NOT_LOGGED_IN: {"aid": "insert_order"},
     Code.OTHER_USER: {"aid": "insert_order", "named": "eve"},
+    Code.ROLE_MAY_NOT: {"aid": "insert_order", "role": "observer"},
     Code.ALREADY_LOGGED_IN: {"user": "tom"},
     Code.HISTORY_DIFFERS: {"version": 12, "head": 7},
     Code.UNKNOWN_SUBSCRIPTION: {"ins_list": "SHFE.none"},
     Code.CHARTS_NOT_SERVED: {"chart_id": "c"},
     Code.TOO_MANY_SUBSCRIPTIONS: {"count": 1001, "most": 1000},
+    Code.NO_INSTRUMENT: {"instrument_id": "SHFE.none"},
     Code.MALFORMED_MESSAGE: {"detail": "no object"},
     Code.UNKNOWN_AID: {"aid": "hello"},
     Code.WRONG_FIELD: {"aid": "insert_order", "detail": "`volume` is missing"},
@@ -74,6 +82,7 @@ def refusal(reason: RejectReason) -> OrderRefused | CommandRefused:
     """What the decider really says."""
     exchange = SmallExchange(RegisterInstrument(terms=TOY), open_account(TRADER, 1000))
     exchange.run(buy("taken", 99), buy("finished", 99), cancel("finished"))
+    exchange.run(open_account("suspended"), suspend("suspended"))
     (event,) = exchange.run(REFUSED[reason])
     assert isinstance(event, OrderRefused | CommandRefused)
     assert event.reason is reason
