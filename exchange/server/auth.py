@@ -5,25 +5,27 @@ No secret is stored, logged, or put into an error.
 
 from __future__ import annotations
 
-import hashlib
-import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from argon2 import Parameters
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from exchange.domain.values import AccountId
 from exchange.gateway.access import Role
 from exchange.server import users_database as db
 from exchange.server.passwords import HASHES_WAITING_MAX, HASHING, HashPool, RememberedPasswords, password_bytes
+from exchange.server.revocations import Revocations, WhenRevoked, nobody_is_told
+from exchange.server.tokens import TOKEN_LIFETIME, Token, Tokens
 from exchange.server.users import (
     AccountTakenError,
+    LoginRevokedError,
+    UnfitError,
     UnknownUserError,
     User,
     UserExistsError,
@@ -32,23 +34,28 @@ from exchange.server.users import (
     is_name,
 )
 
-TOKENS_PER_USER_MAX: Final = 100
-"""A further token takes the place of the user's oldest."""
-
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-"""32 bytes in URL-safe base64. A password may look like this as well."""
-
 
 class Users:
     """The users database with everything that is asked of it, from one event loop.
 
-    One process at a time: the caller holds the lock of the data folder. Times come from `clock_ns`.
+    One process at a time: the caller holds the lock of the data folder, so what is remembered here cannot be outdated
+    by others. Times come from `clock_ns`.
     """
 
-    def __init__(self, engine: AsyncEngine, hash_pool: HashPool, decoy_hash: str, clock_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        hash_pool: HashPool,
+        decoy_hash: str,
+        clock_ns: Callable[[], int],
+        token_lifetime: timedelta,
+    ) -> None:
         self._engine = engine
         self._hash_pool = hash_pool
         self._remembered = RememberedPasswords()
+        self._revocations = Revocations()
+        self._tokens = Tokens(engine, clock_ns, token_lifetime, self._revocations)
+        self.when_revoked: WhenRevoked = nobody_is_told
         # Nobody's password: what a login under an unknown name is held against, so that it takes the usual time.
         self._decoy_hash = decoy_hash
         self._clock_ns = clock_ns
@@ -61,16 +68,55 @@ class Users:
         clock_ns: Callable[[], int] = time.time_ns,
         hashing: Parameters = HASHING,
         hashes_waiting_max: int = HASHES_WAITING_MAX,
+        token_lifetime: timedelta = TOKEN_LIFETIME,
     ) -> Self:
         """Open the database at `path`, made where there is none. Raises UsersDatabaseError when it is none of ours."""
+        open_database = partial(db.open_users_database, Path(path))
         hash_pool = HashPool(hashing, waiting_max=hashes_waiting_max)
+        return await cls._open(open_database, clock_ns, hash_pool, token_lifetime)
+
+    @classmethod
+    async def open_in_memory(
+        cls, name: str, *, clock_ns: Callable[[], int], hashing: Parameters, token_lifetime: timedelta
+    ) -> Self:
+        """Open the database of this name in memory; see `open_memory_database`."""
+        return await cls._open(partial(db.open_memory_database, name), clock_ns, HashPool(hashing), token_lifetime)
+
+    @classmethod
+    async def _open(
+        cls,
+        open_database: Callable[[], Awaitable[AsyncEngine]],
+        clock_ns: Callable[[], int],
+        hash_pool: HashPool,
+        token_lifetime: timedelta,
+    ) -> Self:
         try:
             decoy_hash = await hash_pool.hash(secrets.token_bytes(32))
-            engine = await db.open_users_database(Path(path))
+            engine = await open_database()
         except BaseException:
             hash_pool.close()
             raise
-        return cls(engine, hash_pool, decoy_hash, clock_ns)
+        users = cls(engine, hash_pool, decoy_hash, clock_ns, token_lifetime)
+        try:
+            await users._tokens.recall()
+        except BaseException:
+            await users.close()
+            raise
+        return users
+
+    @property
+    def revocations(self) -> int:
+        """How often something was made void: a password, a role, a token.
+
+        Whoever waits for anything between learning who somebody is and acting on it compares this, and asks again where
+        it has grown.
+        """
+        return self._revocations.count
+
+    @property
+    def hashes_waiting(self) -> int:
+        """Passwords that are being hashed or checked, or wait for that."""
+        return self._hash_pool.waiting
 
     async def close(self) -> None:
         """Give everything back; logins that still wait for their check are cancelled."""
@@ -83,10 +129,10 @@ class Users:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def add(self, name: str, password: str, *, account_id: str | None = None) -> User:
+    async def add(self, name: str, password: str, *, account_id: str | None = None, role: Role = Role.TRADER) -> User:
         """Make a user, with the account id given or a fresh one; the account itself is the exchange's to open.
 
-        Raises ValueError for a name, password or account id that cannot be one, UserExistsError, AccountTakenError,
+        Raises UnfitError for a name, password or account id that cannot be one, UserExistsError, AccountTakenError,
         HashPoolFullError.
         """
         check_name(name)
@@ -109,99 +155,108 @@ class Users:
                 "name": name,
                 "account_id": account_id,
                 "password_hash": password_hash,
+                "role": role.value,
                 "created_at_ns": self._clock_ns(),
             }
             row = (await connection.execute(insert(db.user).values(values).returning(*db.user.c))).one()
-        return _user(row)
+            as_of = self.revocations
+        return db.user_of(row, as_of)
 
     async def find(self, name: str) -> User | None:
         """The user of this name."""
+        as_of = self.revocations
         row = await self._find_row(name)
-        return None if row is None else _user(row)
+        return None if row is None else db.user_of(row, as_of)
 
     async def list(self) -> tuple[User, ...]:
         """All users in order of their names."""
+        as_of = self.revocations
         async with self._engine.connect() as connection:
-            return tuple(map(_user, await connection.execute(select(db.user).order_by(db.user.c.name))))
+            rows = await connection.execute(select(db.user).order_by(db.user.c.name))
+            return tuple(db.user_of(row, as_of) for row in rows)
 
     async def verify(self, name: str, secret: str) -> User | None:
         """The user of this name if `secret` is their password or a token of theirs; None otherwise.
 
-        An unknown name takes as long as a wrong password. Raises HashPoolFullError when too many are being checked.
+        Raises HashPoolFullError when too many passwords are being checked.
         """
         holder = await self.verify_token(secret)
-        if holder is not None and holder.name == name:
-            return holder
+        return holder if holder is not None and holder.name == name else await self.verify_password(name, secret)
+
+    async def verify_password(self, name: str, password: str) -> User | None:
+        """The user of this name if this is their password; None otherwise.
+
+        An unknown name takes as long as a wrong password. Raises HashPoolFullError when too many are being checked.
+        """
         try:
-            password = password_bytes(secret)
-        except ValueError:
+            secret = password_bytes(password)
+        except UnfitError:
             return None
-        row = await self._find_row(name)
-        if row is None:
-            await self._hash_pool.check(self._decoy_hash, password)
-            return None
-        return _user(row) if await self._is_right(row, password) else None
+        while True:
+            as_of = self.revocations
+            row = await self._find_row(name)
+            if row is None:
+                await self._hash_pool.check(self._decoy_hash, secret)
+                return None
+            if not await self._is_right(row, secret):
+                return None
+            user = db.user_of(row, as_of)
+            # The check takes its time, and the password or the role may have been changed meanwhile.
+            if self._revocations.is_current(user):
+                return user
 
     async def verify_token(self, token: str) -> User | None:
         """The user whom `issue_token` gave this token, unless it has expired or was revoked."""
-        if _TOKEN.fullmatch(token) is None:
+        return await self._tokens.verify(token)
+
+    async def issue_token(self, user: User, lifetime: timedelta | None = None) -> Token:
+        """A fresh token that logs this user in until `lifetime` has passed; see `Tokens.issue`."""
+        return await self._tokens.issue(user, lifetime)
+
+    async def revoke_token(self, token: str) -> str | None:
+        """Make a token void; returns whose it was, None when there was none such."""
+        revoked = await self._tokens.revoke(token)
+        if revoked is None:
             return None
-        query = (
-            select(db.user)
-            .join(db.token, db.token.c.user_name == db.user.c.name)
-            .where(db.token.c.token_hash == _token_hash(token), db.token.c.expires_at_ns > self._clock_ns())
-        )
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(query)).one_or_none()
-        return None if row is None else _user(row)
+        name, token_hash = revoked
+        self.when_revoked(name, token_hash, None)
+        return name
+
+    async def purge_expired(self) -> int:
+        """Remove the tokens that have expired; returns how many."""
+        return await self._tokens.purge_expired()
 
     async def change_password(self, name: str, password: str) -> None:
         """Give the user another password; the former one and all tokens are void from now on.
 
-        Raises UnknownUserError, ValueError for a password that cannot be one, HashPoolFullError.
+        Raises UnknownUserError, UnfitError for a password that cannot be one, HashPoolFullError.
+        """
+        await self._change(name, password_hash=await self._hash_pool.hash(password_bytes(password)))
+
+    async def change_own_password(self, user: User, password: str, *, connection: int) -> None:
+        """As `change_password`, asked for by the user, over the connection of this number, which may stay.
+
+        Raises LoginRevokedError where somebody else was quicker: another's change must not be undone by who knew the
+        former password.
         """
         password_hash = await self._hash_pool.hash(password_bytes(password))
+        await self._change(user.name, since=user, but=connection, password_hash=password_hash)
+
+    async def set_role(self, name: str, role: Role) -> None:
+        """Make the user somebody else to the exchange; all tokens are void from now on. Raises UnknownUserError."""
+        await self._change(name, role=role.value)
+
+    async def _change(self, name: str, *, since: User | None = None, but: int | None = None, **values: str) -> None:
         async with self._engine.begin() as connection:
+            if since is not None and not self._revocations.is_current(since):
+                raise LoginRevokedError(name)
             if await _row(connection, name) is None:
                 raise UnknownUserError(name)
-            await connection.execute(update(db.user).where(db.user.c.name == name).values(password_hash=password_hash))
+            await connection.execute(update(db.user).where(db.user.c.name == name).values(values))
             await connection.execute(delete(db.token).where(db.token.c.user_name == name))
-
-    async def issue_token(self, user: User, lifetime: timedelta) -> str:
-        """A fresh token that logs this user in until `lifetime` has passed. It is shown this once and stored hashed."""
-        if lifetime <= timedelta(0):
-            raise ValueError(f"a token's lifetime is above zero, not {lifetime}")
-        token = secrets.token_urlsafe(32)
-        now_ns = self._clock_ns()
-        own = db.token.c.user_name == user.name
-        keep = select(db.token.c.token_hash).where(own).order_by(db.token.c.created_at_ns.desc())
-        async with self._engine.begin() as connection:
-            # Before the new one, which the clock may give the same time as the others.
-            await connection.execute(
-                delete(db.token).where(own, db.token.c.token_hash.not_in(keep.limit(TOKENS_PER_USER_MAX - 1)))
-            )
-            values = {
-                "token_hash": _token_hash(token),
-                "user_name": user.name,
-                "created_at_ns": now_ns,
-                "expires_at_ns": now_ns + lifetime // timedelta(microseconds=1) * 1_000,
-            }
-            await connection.execute(insert(db.token).values(values))
-        return token
-
-    async def revoke_token(self, token: str) -> bool:
-        """Make a token void; False when there was none such."""
-        if _TOKEN.fullmatch(token) is None:
-            return False
-        async with self._engine.begin() as connection:
-            done = await connection.execute(delete(db.token).where(db.token.c.token_hash == _token_hash(token)))
-        return done.rowcount > 0
-
-    async def purge_expired(self) -> int:
-        """Remove the tokens that have expired; returns how many."""
-        async with self._engine.begin() as connection:
-            done = await connection.execute(delete(db.token).where(db.token.c.expires_at_ns <= self._clock_ns()))
-        return done.rowcount
+            self._revocations.user_changed(name)
+            self._tokens.forget_user(name)
+        self.when_revoked(name, None, but)
 
     async def _find_row(self, name: str) -> Row[Any] | None:
         if not is_name(name):
@@ -228,15 +283,6 @@ class Users:
         unchanged = (db.user.c.name == row.name) & (db.user.c.password_hash == row.password_hash)
         async with self._engine.begin() as connection:
             await connection.execute(update(db.user).where(unchanged).values(password_hash=new_hash))
-
-
-def _user(row: Row[Any]) -> User:
-    return User(name=row.name, account_id=AccountId(row.account_id), role=Role(row.role), created_at_ns=row.created_at_ns)
-
-
-def _token_hash(token: str) -> bytes:
-    # A plain hash is enough: nobody guesses 32 random bytes.
-    return hashlib.sha256(token.encode()).digest()
 
 
 async def _row(connection: AsyncConnection, name: str) -> Row[Any] | None:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Coroutine
 from typing import Any, Final
 
 from eventstore.model import OutcomeUnknownError
 from exchange.domain.commands import Command, OpenAccount
 from exchange.domain.values import AccountId, Money
+from exchange.gateway.access import has_account
 from exchange.gateway.conversation import Conversation
 from exchange.gateway.notices import Code
 from exchange.gateway.surroundings import User
+from exchange.server.addresses import host_of_text, network_of
 from exchange.server.auth import Users
+from exchange.server.login_limits import LoginLimits, TooManyAttemptsError
+from exchange.server.online import Online
 from exchange.server.passwords import HashPoolFullError
 from exchange.server.sequencer import DurableEntry, NotTaken, Sequencer
+from exchange.server.tickets import Tickets
+from exchange.server.tokens import hash_of_token
+from exchange.server.users import LoginRevokedError, UnfitError, UserExistsError
 from exchange.server.users import User as KnownUser
-from exchange.server.users import UserExistsError
 
 log = logging.getLogger("exchange.desk")
 
@@ -42,7 +49,10 @@ class Desk:
         self,
         sequencer: Sequencer,
         users: Users,
+        tickets: Tickets,
         *,
+        limits: LoginLimits,
+        online: Online,
         log_id: str,
         epoch: int,
         auto_open: Money | None,
@@ -51,12 +61,19 @@ class Desk:
         self.epoch = epoch
         self._sequencer = sequencer
         self._users = users
+        self._tickets = tickets
+        self._limits = limits
+        self._online = online
+        users.when_revoked = self._revoked
         self._auto_open = auto_open
         self._tasks: set[asyncio.Task[None]] = set()
         self._begun: dict[asyncio.Future[DurableEntry], None] = {}
         self._stopped = False
         self._changing: set[Conversation] = set()
         """Those whose change of password is under way."""
+        self.logins: Counter[str] = Counter()
+        """Logins since the start by outcome: `ok`, `wrong`, `too_many` and, where no account could be opened,
+        `not_taken`."""
         self.histories_differing = 0
         """Clients that came back with a version or a log which this log does not have."""
 
@@ -71,7 +88,7 @@ class Desk:
         )
         return NOT_TAKEN_CODES[not_taken] if not_taken else None
 
-    def begin(self, command: Command, *, actor: str, origin: str) -> asyncio.Future[DurableEntry]:
+    def begin(self, command: Command, *, actor: str, origin: str, client_id: str = "") -> asyncio.Future[DurableEntry]:
         """Have a command decided before this returns; the future gives its entry once that is durable and published.
 
         Raises NotTakenError at once; the future raises OutcomeUnknownError where the append failed.
@@ -83,15 +100,15 @@ class Desk:
             if not durable.done():
                 durable.set_result(entry)
 
-        not_taken = self._sequencer.submit(command, actor=actor, origin=origin, answer=answer)
+        not_taken = self._sequencer.submit(command, actor=actor, client_id=client_id, origin=origin, answer=answer)
         if not_taken is not None:
             raise NotTakenError(not_taken)
         self._begun[durable] = None
         return durable
 
-    async def carry_out(self, command: Command, *, actor: str, origin: str) -> DurableEntry:
+    async def carry_out(self, command: Command, *, actor: str, origin: str, client_id: str = "") -> DurableEntry:
         """Have a command decided and wait until its entry is durable. Raises NotTakenError and OutcomeUnknownError."""
-        return await self.begin(command, actor=actor, origin=origin)
+        return await self.begin(command, actor=actor, origin=origin, client_id=client_id)
 
     def outcomes_unknown(self, why: Exception) -> None:
         """Tell everybody who waits for an entry that nobody will tell its outcome, and why."""
@@ -111,10 +128,19 @@ class Desk:
         else:
             self._begin(self._authenticate(conversation, name, secret))
 
+    def authenticate_ticket(self, conversation: Conversation, name: str, ticket: str) -> None:
+        """Check a login that came in the address: a memory's work, answered at once."""
+        user = self._tickets.redeem(name, ticket)
+        if self._stopped:
+            conversation.login_failed(Code.SHUTTING_DOWN)
+        else:
+            self.logins["wrong" if user is None else "ok"] += 1
+            self._answer(conversation, user)
+
     async def _authenticate(self, conversation: Conversation, name: str, secret: str) -> None:
         try:
-            user = await self.log_in(name, secret)
-        except HashPoolFullError:
+            user = await self.log_in(name, secret, address=host_of_text(conversation.remote))
+        except (HashPoolFullError, TooManyAttemptsError):
             conversation.login_failed(Code.TOO_MANY_ATTEMPTS)
         except NotTakenError as error:
             conversation.login_failed(NOT_TAKEN_CODES[error.why])
@@ -123,25 +149,71 @@ class Desk:
             log.exception("a login could not be checked")
             conversation.give_up("the login could not be checked, try again")
         else:
-            if user is None:
-                conversation.login_failed(Code.WRONG_LOGIN)
-            else:
-                conversation.login_succeeded(user)
+            # At once: what could be revoked in between would not be.
+            self._answer(conversation, user)
 
-    async def log_in(self, name: str, secret: str) -> User | None:
-        """The user behind a name and a password or token, with an open account; None where they do not fit."""
-        # Where everybody gets in, a name is no secret: an unknown one need not cost a check against a decoy.
-        if self._auto_open is not None and await self._users.find(name) is None:
-            known = await self._open_at_first_sight(name, secret)
+    @staticmethod
+    def _answer(conversation: Conversation, user: User | None) -> None:
+        if user is None:
+            conversation.login_failed(Code.WRONG_LOGIN)
+        elif not conversation.line.join_user(user.name, user.token_hash):
+            conversation.login_failed(Code.TOO_MANY_CONNECTIONS)
         else:
-            known = await self._users.verify(name, secret)
+            conversation.login_succeeded(user)
+
+    async def log_in(self, name: str, secret: str, *, address: str) -> User | None:
+        """The user behind a name and a password or token, with an open account where the role has one; None where
+        they do not fit.
+
+        `address` is the bare IP address that asks. Raises TooManyAttemptsError, HashPoolFullError, NotTakenError.
+        """
+        try:
+            user = await self._log_in(name, secret, address)
+        except (TooManyAttemptsError, HashPoolFullError):
+            self.logins["too_many"] += 1
+            raise
+        except NotTakenError:
+            self.logins["not_taken"] += 1
+            raise
+        self.logins["wrong" if user is None else "ok"] += 1
+        return user
+
+    async def _log_in(self, name: str, secret: str, address: str) -> User | None:
+        holder = await self._users.verify_token(secret)
+        if holder is not None and holder.name == name:
+            # Before the limits: nobody who guesses at a name keeps its user from coming back.
+            known: KnownUser | None = holder
+            token_hash = hash_of_token(secret)
+        else:
+            known, token_hash = await self._by_password(name, secret, address), None
         if known is None:
             return None
-        if known.account_id not in self._sequencer.state.accounts:
+        if has_account(known.role) and known.account_id not in self._sequencer.state.accounts:
             # Users and log are two databases: a crash between them, or a user from elsewhere, leaves an account to be
             # opened.
+            seen = self._users.revocations
             await self._open_account(known.account_id)
-        return User(known.name, known.account_id, known.role)
+            if self._users.revocations != seen:
+                return await self._log_in(name, secret, address)
+        return User(known.name, known.account_id, known.role, token_hash)
+
+    async def _by_password(self, name: str, password: str, address: str) -> KnownUser | None:
+        with self._limits.attempt(name, network_of(address)) as attempt:
+            # Where everybody gets in, a name is no secret: an unknown one need not cost a check against a decoy.
+            if self._auto_open is not None and await self._users.find(name) is None:
+                known = await self._open_at_first_sight(name, password)
+            else:
+                known = await self._users.verify_password(name, password)
+            attempt.was_right = known is not None
+        return known
+
+    def _revoked(self, name: str, token_hash: bytes | None, but: int | None) -> None:
+        """A user's password or role was changed, or one token revoked: what came in by it ends."""
+        if token_hash is None:
+            self._tickets.dismiss(name)
+        else:
+            self._tickets.revoke(name)
+        self._online.revoked(name, token_hash, but)
 
     async def _open_at_first_sight(self, name: str, secret: str) -> KnownUser | None:
         """A user made of an unknown name; None where somebody else just took it, or where it is no name."""
@@ -149,7 +221,7 @@ class Desk:
             return await self._users.add(name, secret)
         except UserExistsError:
             # Since a moment ago: another window of the same new user, or another user of the same name.
-            return await self._users.verify(name, secret)
+            return await self._users.verify_password(name, secret)
         except ValueError:
             return None
 
@@ -169,14 +241,20 @@ class Desk:
 
     async def _change_password(self, conversation: Conversation, user: User, old: str, new: str) -> None:
         try:
-            if await self._users.verify(user.name, old) is None:
+            # The password itself: a token that somebody got hold of must not be enough to take the user over.
+            with self._limits.attempt(user.name, network_of(host_of_text(conversation.remote))) as attempt:
+                known = await self._users.verify_password(user.name, old)
+                attempt.was_right = known is not None
+            if known is None:
                 conversation.notify("ERROR", Code.WRONG_LOGIN, {})
             else:
-                await self._users.change_password(user.name, new)
+                await self._users.change_own_password(known, new, connection=conversation.number)
                 conversation.notify("INFO", Code.PASSWORD_CHANGED, {})
-        except HashPoolFullError:
+        except (HashPoolFullError, TooManyAttemptsError):
             conversation.notify("ERROR", Code.TOO_MANY_ATTEMPTS, {})
-        except ValueError as error:
+        except LoginRevokedError:
+            conversation.notify("ERROR", Code.WRONG_LOGIN, {})
+        except UnfitError as error:
             conversation.notify("ERROR", Code.WRONG_FIELD, {"aid": "change_password", "detail": str(error)})
         except Exception:
             log.exception("a password could not be changed")

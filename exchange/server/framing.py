@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from struct import Struct
+from sys import maxsize
 
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import OPEN
@@ -34,9 +35,17 @@ _HEADER_16 = Struct("!BBH")
 _HEADER_64 = Struct("!BBQ")
 _SHORT_HEADERS = tuple(bytes((FINAL_TEXT, length)) for length in range(126))
 
+
+def at_least_warning(record: logging.LogRecord) -> bool:
+    """A filter that lets no lower record pass, whatever level somebody sets."""
+    return record.levelno >= logging.WARNING
+
+
 library_log = logging.getLogger("exchange.websocket.library")
 """Given to `ServerProtocol`, which reports every opening and closing as INFO: nothing worth a line each."""
 library_log.setLevel(logging.WARNING)
+# At DEBUG it shows what clients send, passwords and tickets among it: that must not depend on a level alone.
+library_log.addFilter(at_least_warning)
 
 
 class Framing:
@@ -47,9 +56,23 @@ class Framing:
     a close frame with code and reason is among the bytes to send.
     """
 
-    __slots__ = ("_message_max_bytes", "_needed_bytes", "_partial", "_pieces", "_protocol", "open", "pong_seen")
+    __slots__ = (
+        "_message_max_bytes",
+        "_needed_bytes",
+        "_partial",
+        "_pieces",
+        "_protocol",
+        "allowance",
+        "held",
+        "open",
+        "pong_seen",
+    )
 
     def __init__(self, message_max_bytes: int) -> None:
+        self.allowance = maxsize
+        """Frames that may still be read, of any kind: to be set before `receive`, and whenever it is used up."""
+        self.held = False
+        """Whether `receive` stopped for want of allowance and kept the rest: call it again, with nothing, to go on."""
         self.open = True
         """Whether neither side has begun to close."""
         self.pong_seen = False
@@ -66,12 +89,18 @@ class Framing:
     def receive(self, data: bytes) -> Iterator[bytes]:
         """Take what the socket gave and yield each whole message in order, unmasked, valid UTF-8, within the bound.
 
-        To be exhausted before the next call. Ends early when the connection begins to close, also by a `close` of
-        whoever handles the message in hand: what comes behind is no message any more.
+        To be exhausted before the next call. Ends early when the allowance is used up, see `held`, and when the
+        connection begins to close, also by a `close` of whoever handles the message in hand: what comes behind is no
+        message any more.
         """
         data = self._with_partial(data)
+        self.held = False
         at = 0
         while self.open:
+            if not self.allowance:
+                self.held = at < len(data)
+                self._keep(data, at, needed_bytes=0)
+                return
             payload_at, end = measure_frame(data, at)
             if payload_at == 0:
                 self._keep(data, at, needed_bytes=len(data) - at + 1)
@@ -92,6 +121,7 @@ class Framing:
                 self._keep(data, at, needed_bytes=end - at)
                 return
             at = end
+            self.allowance -= 1
             if message is not None:
                 yield message
         if at < len(data):

@@ -17,6 +17,8 @@ from websockets.server import ServerProtocol
 
 from exchange.server.deadlines import DeadlineLine, LoopClock
 from exchange.server.framing import library_log
+from exchange.server.limits import AddressCounts, too_many_of_address
+from exchange.server.online import Online
 from exchange.server.site import HttpRefusal, SitePolicy
 from exchange.server.websocket import PeerFactory, WebSocketConnection
 
@@ -39,7 +41,18 @@ class WebSocketSettings:
     """Above so many unsent bytes a connection is not writable; it is again below a quarter of them."""
     overrun_max_bytes: int = 1024 * 1024
     """How much a peer may send while its connection is not writable."""
+    read_pause_s: float = 0.05
+    """How long nothing is read from a connection that has sent more than it may."""
     connections_max: int = 20_000
+    connections_per_address: int = 10_000
+    """HTTP connections are counted with these."""
+    connections_per_user: int = 64
+    unauthenticated_max: int = 10_000
+    """Connections that have not logged in."""
+    messages_per_connection: int = 5_000
+    """Frames a second on average."""
+    messages_per_user: int = 10_000
+    """Of all connections of a user together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +83,13 @@ class WebSocketGate:
         self.clock: LoopClock = clock or asyncio.get_running_loop()
         self.connections: set[WebSocketConnection] = set()
         """All that have a TCP connection: being opened, open, closing."""
+        self.strangers: set[WebSocketConnection] = set()
+        """Those of them that are or were open and never logged in."""
+        self.addresses = AddressCounts()
+        """All connections of the port, also those that speak HTTP."""
+        self.online = Online(
+            connections_per_user=settings.connections_per_user, messages_per_user=settings.messages_per_user
+        )
         self.accepted_total = 0
         self.refused_total = 0
         self.cut_total = 0
@@ -78,6 +98,7 @@ class WebSocketGate:
         self.pongs = DeadlineLine(settings.ping_timeout_s, WebSocketConnection.give_up, self.clock)
         self.stalled = DeadlineLine(settings.stalled_timeout_s, self._cut_stalled, self.clock)
         self.closing = DeadlineLine(settings.close_timeout_s, WebSocketConnection.cut, self.clock)
+        self.paused = DeadlineLine(settings.read_pause_s, WebSocketConnection.read_on, self.clock)
         self.is_open = True
         """Whether new connections are let in; set to False while those behind the paths are not there yet."""
         self._endpoints: dict[str, Endpoint] = {}
@@ -98,7 +119,12 @@ class WebSocketGate:
         """The number of the next connection."""
         return next(self._numbers)
 
-    def answer_upgrade(self, request_bytes: bytes) -> UpgradeAnswer:
+    def remember(self, connection: WebSocketConnection) -> None:
+        """A TCP connection is to become a WebSocket."""
+        self.connections.add(connection)
+        self.addresses.enter(connection.network)
+
+    def answer_upgrade(self, request_bytes: bytes, network: str) -> UpgradeAnswer:
         """Answer the request for a WebSocket connection, as the HTTP protocol hands it over."""
         handshake = ServerProtocol(logger=library_log)
         handshake.receive_data(request_bytes)
@@ -106,7 +132,7 @@ class WebSocketGate:
             assert isinstance(request, Request), f"{request!r} before the opening handshake"
             raw_path, _, query = request.path.partition("?")
             path = unquote(raw_path)
-            refusal = self._refusal(path, request.headers)
+            refusal = self._refusal(path, request.headers, network)
             response = handshake.reject(refusal.status, refusal.text + "\n") if refusal else handshake.accept(request)
             handshake.send_response(response)
             if response.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
@@ -130,6 +156,10 @@ class WebSocketGate:
     def forget(self, connection: WebSocketConnection) -> None:
         """The connection is gone."""
         self.connections.discard(connection)
+        self.strangers.discard(connection)
+        self.addresses.leave(connection.network)
+        if connection.user is not None:
+            self.online.leave(connection, connection.user)
         if self._stopping and not self.connections:
             self._empty.set()
 
@@ -147,10 +177,10 @@ class WebSocketGate:
                 await asyncio.wait_for(self._empty.wait(), 2 * self.settings.close_timeout_s)
             except TimeoutError:
                 log.error("%d connections were cut and did not end", len(self.connections))
-        for line in (self.pings, self.pongs, self.stalled, self.closing):
+        for line in (self.pings, self.pongs, self.stalled, self.closing, self.paused):
             line.stop()
 
-    def _refusal(self, path: str, headers: Headers) -> HttpRefusal | None:
+    def _refusal(self, path: str, headers: Headers, network: str) -> HttpRefusal | None:
         """Why this request is not let in; None if it is, as far as the gate knows."""
         host, origin = (", ".join(headers.get_all(name)) or None for name in ("Host", "Origin"))
         if refusal := self.site.refusal(host, origin):
@@ -163,11 +193,23 @@ class WebSocketGate:
         if path not in self._endpoints:
             served = ", ".join(self._endpoints)
             return HttpRefusal(HTTPStatus.NOT_FOUND, f"There is no WebSocket at {path!r}. There is one at: {served}.")
-        if len(self.connections) > self.settings.connections_max:
+        return self._no_room(network)
+
+    def _no_room(self, network: str) -> HttpRefusal | None:
+        """Why a connection, which is counted already, is one too many; None if it is not."""
+        settings = self.settings
+        if len(self.connections) > settings.connections_max:
             return HttpRefusal(
                 HTTPStatus.SERVICE_UNAVAILABLE,
-                f"All {self.settings.connections_max} WebSocket connections of this server are taken. Try again later.",
+                f"All {settings.connections_max} WebSocket connections of this server are taken. Try again later.",
             )
+        if len(self.strangers) >= settings.unauthenticated_max:
+            return HttpRefusal(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"{settings.unauthenticated_max} connections have not logged in yet. Try again in a moment.",
+            )
+        if self.addresses.count(network) > settings.connections_per_address:
+            return HttpRefusal(HTTPStatus.TOO_MANY_REQUESTS, too_many_of_address(settings.connections_per_address))
         return None
 
     def _flush(self) -> None:

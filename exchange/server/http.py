@@ -21,7 +21,9 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from exchange.server.addresses import host_of, network_of
 from exchange.server.deadlines import DeadlineLine, LoopClock
+from exchange.server.limits import AddressCounts, too_many_of_address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +42,20 @@ class HttpSettings:
     """How long an answer may wait without one byte of it being read."""
     close_timeout_s: float = 5.0
     """How long the far side may take to close; shutdown waits as long for requests in hand."""
-    connections_max: int = 2_000
-    """Above: 503. WebSocket connections are counted by their gate."""
+    connections_max: int = 10_000
+    """Above: 503. A crowd that comes back at once is a crowd of HTTP connections, until their requests are read;
+    WebSocket connections are counted by their gate."""
+    connections_per_address: int = 10_000
+    """Above: 429. WebSocket connections are counted with these."""
 
 
 class HttpDoor:
     """All HTTP connections of a port, and the deadlines they share."""
 
-    def __init__(self, settings: HttpSettings, clock: LoopClock) -> None:
+    def __init__(self, settings: HttpSettings, clock: LoopClock, addresses: AddressCounts) -> None:
         self.settings = settings
+        self.addresses = addresses
+        """All connections of the port, also those that became WebSockets."""
         self.state = ServerState()
         """uvicorn's register of connections and of tasks that answer requests."""
         self.requests = DeadlineLine(settings.request_timeout_s, HttpConnection.request_late, clock)
@@ -134,6 +141,7 @@ class HttpConnection(H11Protocol):
         """Of the answer, when it was last looked at."""
         self._refused = False
         self._handed_over = False
+        self._network = ""
 
     # For asyncio.
 
@@ -143,8 +151,16 @@ class HttpConnection(H11Protocol):
         # So that the transport reports whatever the client leaves unread. Not 0: asyncio's TLS transport would take
         # an empty buffer for a full one.
         transport.set_write_buffer_limits(high=1, low=0)
-        if len(self.connections) > self._door.settings.connections_max:
+        self._network = network_of(host_of(transport.get_extra_info("peername")))
+        of_address = self._door.addresses.enter(self._network)
+        settings = self._door.settings
+        if len(self.connections) > 2 * settings.connections_max:
+            # Whoever is told why may take some time to read it, and that many are told already.
+            self.transport.abort()
+        elif len(self.connections) > settings.connections_max:
             self.refuse(HTTPStatus.SERVICE_UNAVAILABLE, "All HTTP connections of this server are taken.")
+        elif of_address > settings.connections_per_address:
+            self.refuse(HTTPStatus.TOO_MANY_REQUESTS, too_many_of_address(settings.connections_per_address))
         else:
             self._wait_in(self._door.requests)
 
@@ -173,6 +189,7 @@ class HttpConnection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """TCP is over."""
         self._wait_in(None)
+        self._door.addresses.leave(self._network)
         super().connection_lost(exc)
         self._door.connection_gone()
 
@@ -202,6 +219,8 @@ class HttpConnection(H11Protocol):
             return
         self._wait_in(None)
         self._handed_over = True
+        # The gate counts it from now on.
+        self._door.addresses.leave(self._network)
         rest, _ = self.conn.trailing_data
         super().handle_websocket_upgrade(event)
         if rest:

@@ -18,6 +18,8 @@ from typing import Final, TypeVar
 from argon2 import Parameters, PasswordHasher, Type
 from argon2.exceptions import VerifyMismatchError
 
+from exchange.server.users import UnfitError
+
 Result = TypeVar("Result")
 
 HASHING: Final = Parameters(
@@ -47,14 +49,14 @@ class PasswordCheck:
 
 
 def password_bytes(password: str) -> bytes:
-    """What is hashed of a password. Raises ValueError, without a word of it, where it can be none."""
+    """What is hashed of a password. Raises UnfitError, without a word of it, where it can be none."""
     if not 1 <= len(password) <= PASSWORD_CHARACTERS_MAX:
-        raise ValueError(f"a password has 1 to {PASSWORD_CHARACTERS_MAX} characters, this one has {len(password)}")
+        raise UnfitError(f"a password has 1 to {PASSWORD_CHARACTERS_MAX} characters, this one has {len(password)}")
     try:
         return password.encode()
     except UnicodeEncodeError:
         # `from None`: the codec's error holds the whole text.
-        raise ValueError("the password holds half a surrogate pair, which is no character") from None
+        raise UnfitError("the password holds half a surrogate pair, which is no character") from None
 
 
 class HashPool:
@@ -71,6 +73,11 @@ class HashPool:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
         self._waiting = 0
         self._waiting_max = waiting_max
+
+    @property
+    def waiting(self) -> int:
+        """Hashes that are being made or checked, or wait for that."""
+        return self._waiting
 
     async def hash(self, password: bytes) -> str:
         """A hash with a fresh salt, as a text that holds its own parameters."""

@@ -16,10 +16,10 @@ import uvicorn
 from uvicorn.lifespan.off import LifespanOff
 from uvicorn.lifespan.on import LifespanOn
 
+from exchange.server.addresses import address_text
 from exchange.server.gate import WebSocketGate, protocol_class
 from exchange.server.http import HttpConnection, HttpDoor, HttpSettings
 from exchange.server.site import AsgiApp, SiteGuard
-from exchange.server.websocket import address_text
 
 BACKLOG = 2048
 TLS_HANDSHAKE_TIMEOUT_S = 10.0
@@ -59,7 +59,7 @@ class Port:
         self._app = app
         self._gate = gate
         self._tls = tls
-        self._door = HttpDoor(http or HttpSettings(), gate.clock)
+        self._door = HttpDoor(http or HttpSettings(), gate.clock, gate.addresses)
         self._servers: list[asyncio.Server] = []
         self._lifespan: LifespanOn | LifespanOff
 

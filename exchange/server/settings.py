@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     """PEM file with the certificate chain. With it the server speaks TLS only (https, wss)."""
     tls_key: Path | None = None
     """PEM file with the private key of `tls_cert`."""
+    insecure_plain: bool = False
+    """Speak plain HTTP on an address that other machines reach, although passwords and tokens can be read on the way.
+    Without it, `tls_cert` and `tls_key` are demanded for every address but a loopback one."""
     hosts: Names = frozenset()
     """Names, separated by commas, under which browsers may reach the server, beside the loopback names. Without any, a
     server on a loopback address takes these only, another every name."""
@@ -79,10 +82,32 @@ class Settings(BaseSettings):
 
     connections_max: int = Field(20_000, ge=1, le=1_000_000)
     """WebSocket connections at once; a further one is answered 503. Each needs a file descriptor (`ulimit -n`)."""
+    connections_per_address: int = Field(10_000, ge=1, le=1_000_000)
+    """Connections at once, HTTP and WebSocket together, that one IP address (of IPv6 addresses: one /64 network) may
+    have; a further one is answered 429. All who come through one proxy have its address."""
+    connections_per_user: int = Field(64, ge=1, le=1_000_000)
+    """WebSocket connections at once that one user may be logged in on; a further login is refused."""
+    unauthenticated_max: int = Field(10_000, ge=1, le=1_000_000)
+    """Connections at once on which nobody has logged in: so many of WebSocket, and so many of HTTP. A further one is
+    answered 503."""
+    messages_per_connection: int = Field(5_000, ge=100, le=1_000_000)
+    """Messages a second, on average, that are read from one connection. Twice as many may come at once; who sends more
+    is read more slowly, and nothing is lost."""
+    messages_per_user: int = Field(10_000, ge=100, le=1_000_000)
+    """The same for all connections of one user together."""
+    requests_per_user: int = Field(200, ge=1, le=1_000_000)
+    """Requests a second, on average, that one user may make of the REST interface. Twice as many may come at once; more
+    are answered 429."""
     max_message_bytes: int = Field(65_536, ge=1_024, le=16 * 1024 * 1024)
     """Bytes of one inbound message; a longer one ends its connection with close code 1009."""
     login_deadline: float = Field(10.0, ge=1, le=3_600)
     """Seconds from the connection to its `req_login`; who is later is disconnected."""
+    login_tries_per_address: int = Field(100, ge=1, le=1_000_000)
+    """Wrong passwords from one IP address before each further one has to wait, 1 second at first and 60 at most; one is
+    forgotten every 3 seconds of quiet. Many may share an address: a classroom, or all who come through one proxy. For
+    each user name there are always 5, and one is forgotten in 10 minutes. Tokens never wait."""
+    token_lifetime: float = Field(12.0, ge=0.01, le=8_760)
+    """Hours for which a token from `POST /api/v1/login` logs in."""
     ping_interval: float = Field(20.0, ge=0.1, le=3_600)
     """Seconds without a sign of life after which a client is pinged."""
     ping_timeout: float = Field(10.0, ge=0.1, le=3_600)
@@ -100,6 +125,12 @@ class Settings(BaseSettings):
     cancel_reserve: int = Field(1_024, ge=1, le=999_999)
     """How many of `commands_max` are kept for cancels, so that a crowd of orders keeps nobody from leaving the
     market."""
+    history_waiting_max: int = Field(16, ge=1, le=1_000)
+    """Questions about the past that wait for an answer; one more is answered 429. They are answered one after the
+    other, beside the exchange."""
+    history_timeout: float = Field(30.0, ge=0.1, le=3_600)
+    """Seconds that a question about the past may take, waiting included; then it is answered 503, and asked again it
+    goes on from where it was."""
 
     @classmethod
     def load(cls, **given: Any) -> Self:
@@ -117,6 +148,12 @@ class Settings(BaseSettings):
     def _check_together(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key go together: give both or none")
+        if self._is_plain_in_public and not self.insecure_plain:
+            raise ValueError(
+                f"host {self.host} is reached from other machines, and without TLS passwords would travel unencrypted: "
+                "give tls_cert and tls_key, or listen on 127.0.0.1 behind a proxy that speaks TLS, or accept it with "
+                "insecure_plain (--insecure-plain)"
+            )
         if self.cancel_reserve >= self.commands_max:
             raise ValueError(
                 f"cancel_reserve is a part of commands_max: {self.cancel_reserve} of {self.commands_max} "
@@ -131,7 +168,7 @@ class Settings(BaseSettings):
             texts.append("unsafe: durability is 'os', a power cut loses acknowledged orders")
         if self.durability is Durability.MEMORY:
             texts.append("unsafe: durability is 'memory', a crash loses acknowledged orders and may damage the log")
-        if self._is_public and self.tls_cert is None:
+        if self._is_plain_in_public:
             texts.append(
                 f"unsafe: passwords travel unencrypted to {self.host}: set tls_cert and tls_key, "
                 "or listen on 127.0.0.1 behind a proxy that speaks TLS"
@@ -141,6 +178,10 @@ class Settings(BaseSettings):
         if self._is_public and self.demo:
             texts.append(f"unsafe: the demo's users are served to everybody who reaches {self.host}")
         return tuple(texts)
+
+    @property
+    def _is_plain_in_public(self) -> bool:
+        return self._is_public and self.tls_cert is None
 
     @property
     def _is_public(self) -> bool:

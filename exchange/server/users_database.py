@@ -18,16 +18,21 @@ from sqlalchemy import (
     ForeignKey,
     LargeBinary,
     MetaData,
+    Row,
     Table,
     Text,
     event,
     inspect,
+    select,
     text,
 )
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from exchange.domain.values import AccountId
+from exchange.gateway.access import Role
 from exchange.server.private_files import make_private
+from exchange.server.users import User
 
 REVISION: Final = "0001"
 """The newest revision under `migrations/users/versions`, which make the tables that are described here."""
@@ -43,6 +48,8 @@ user = Table(
     Column("name", Text, primary_key=True),
     Column("account_id", Text, nullable=False, unique=True),
     Column("password_hash", Text, nullable=False),
+    # One of `exchange.gateway.access.Role`. No CHECK: SQLite adds one only by making the table anew, which would empty
+    # `token` by its foreign key, and a new role would need that again. `open_users_database` looks instead.
     Column("role", Text, nullable=False, server_default="trader"),
     Column("created_at_ns", BigInteger, nullable=False),
 )
@@ -70,10 +77,46 @@ async def open_users_database(path: Path) -> AsyncEngine:
         make_private(path)
     except OSError as error:
         raise UsersDatabaseError(f"cannot use {path}: {error.strerror}") from error
-    # The driver logs the values of every statement at DEBUG, hashes among them.
-    logging.getLogger("aiosqlite").setLevel(logging.INFO)
+    engine = _engine(URL.create("sqlite+aiosqlite", database=str(path)))
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_bring_up_to_date)
+            await connection.run_sync(_check_roles)
+    except BaseException as error:
+        await engine.dispose()
+        if isinstance(error, DatabaseError):
+            raise UsersDatabaseError(f"cannot use {path}: {error.orig}") from error
+        raise
+    return engine
+
+
+async def open_memory_database(name: str) -> AsyncEngine:
+    """The database of this name in the memory of this process, which lives as long as somebody has it open.
+
+    Its tables are made as they are described here: there is no older schema to come from.
+    """
+    engine = _engine(URL.create("sqlite+aiosqlite", database=memory_uri(name), query={"uri": "true"}))
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(metadata.create_all)
+    except BaseException:
+        await engine.dispose()
+        raise
+    return engine
+
+
+def memory_uri(name: str) -> str:
+    """How SQLite is asked for the database of this name in memory; opening it holds it."""
+    return f"file:{name}?mode=memory&cache=shared"
+
+
+def _engine(url: URL) -> AsyncEngine:
+    # At DEBUG they log the values of every statement and the rows of every answer, hashes among them: that must not
+    # depend on a level alone.
+    for name in ("aiosqlite", "sqlalchemy.engine.Engine"):
+        logging.getLogger(name).addFilter(_no_debug)
     engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
+        url,
         pool_size=1,
         max_overflow=0,
         # Else the text of every database error, and the log at INFO, would carry them.
@@ -82,15 +125,22 @@ async def open_users_database(path: Path) -> AsyncEngine:
     event.listen(engine.sync_engine, "connect", _prepare)
     # By itself the driver begins with the first change of a row: DDL before it would stand if the rest fails.
     event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
-    try:
-        async with engine.begin() as connection:
-            await connection.run_sync(_bring_up_to_date)
-    except BaseException as error:
-        await engine.dispose()
-        if isinstance(error, DatabaseError):
-            raise UsersDatabaseError(f"cannot use {path}: {error.orig}") from error
-        raise
     return engine
+
+
+def _no_debug(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG
+
+
+def user_of(row: Row[Any], as_of: int) -> User:
+    """The user of a row of `user`, read when so much had been revoked: see `Revocations.count`."""
+    return User(
+        name=row.name,
+        account_id=AccountId(row.account_id),
+        role=Role(row.role),
+        created_at_ns=row.created_at_ns,
+        as_of=as_of,
+    )
 
 
 def _prepare(connection: Any, _record: object) -> None:
@@ -125,6 +175,16 @@ def _bring_up_to_date(connection: Connection) -> None:
             f"{connection.engine.url.database} has the schema revision {found}, this version of the program knows "
             f"those up to {REVISION}: use the version that wrote it"
         ) from error
+
+
+def _check_roles(connection: Connection) -> None:
+    """Raise UsersDatabaseError where somebody has a role that this program does not know: nothing may be guessed."""
+    stranger = connection.execute(select(user.c.name, user.c.role).where(user.c.role.not_in(list(Role)))).first()
+    if stranger is not None:
+        raise UsersDatabaseError(
+            f"{connection.engine.url.database}: the user {stranger.name!r} has the role {stranger.role!r}, which is "
+            f"none of {', '.join(Role)}: use the version of the program that wrote it, or give the user one of these"
+        )
 
 
 def _stored_revision(connection: Connection) -> str | None:

@@ -10,6 +10,9 @@ An open connection always waits for exactly one thing, in that one's line of dea
     stalled  until a full transport has drained; then it is back in `pings`, else it is cut. Nothing is read meanwhile:
              pongs could not be seen, and whoever sends without reading fills its own buffers instead of ours
     closing  until the far side ends TCP, after a close frame went out or came in; else it is cut
+
+Beside that it stands in the line `paused` while it has sent more than it may: nothing is read meanwhile, and what was
+read already waits, at most one read of the socket.
 """
 
 from __future__ import annotations
@@ -21,8 +24,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from websockets.frames import CloseCode
 
+from exchange.server.addresses import address_text, host_of, network_of
 from exchange.server.deadlines import DeadlineLine
 from exchange.server.framing import Framing, text_header
+from exchange.server.limits import Pace
+from exchange.server.online import OnlineUser
 
 if TYPE_CHECKING:
     from exchange.server.gate import WebSocketGate
@@ -60,17 +66,24 @@ class WebSocketConnection(asyncio.Protocol):
         "_ends",
         "_framing",
         "_gate",
+        "_is_full",
+        "_is_paused",
         "_line",
         "_outgoing",
         "_outgoing_bytes",
         "_overrun_bytes",
+        "_pace",
         "_peer",
         "_transport",
+        "connected_at",
         "headers",
+        "logged_in_at",
+        "network",
         "number",
         "path",
         "query",
         "remote",
+        "user",
         "writable",
     )
 
@@ -84,6 +97,13 @@ class WebSocketConnection(asyncio.Protocol):
         """The headers of the request, by name in any case."""
         self.remote = ""
         """The far side's address, such as `127.0.0.1:50412` or `[::1]:50412`."""
+        self.network = ""
+        """What counts as the far side's address: see `network_of`."""
+        self.user: OnlineUser | None = None
+        """Whose connection it is; None before the login."""
+        self.connected_at = gate.clock.time()
+        """In seconds of the gate's clock, as `logged_in_at`."""
+        self.logged_in_at: float | None = None
         self.writable = False
         """Whether a step may be made: open, and the transport not too full. What is sent nevertheless is bounded."""
         self._gate = gate
@@ -95,6 +115,11 @@ class WebSocketConnection(asyncio.Protocol):
         self._outgoing_bytes = 0
         self._overrun_bytes = 0
         self._ends = False
+        self._pace = Pace(gate.settings.messages_per_connection)
+        self._is_full = False
+        """Whether the transport is, and must drain first."""
+        self._is_paused = False
+        """Whether it stands in `paused`."""
 
     # For the peer.
 
@@ -124,7 +149,36 @@ class WebSocketConnection(asyncio.Protocol):
             self._framing.close(code, reason)
             self._after_frames(self._framing)
 
+    def join_user(self, name: str, token_hash: bytes | None) -> bool:
+        """Count as a connection of this user from now on; False where the user may have no further one."""
+        if not self._is_open():
+            return True  # nobody is there any more: nothing to count, and nothing to refuse
+        assert self.user is None, f"connection {self.number} has logged in already"
+        self.user = self._gate.online.join(self, name, token_hash)
+        if self.user is not None:
+            self.logged_in_at = self._gate.clock.time()
+            self._pace.of_user = self.user.messages
+            self._gate.strangers.discard(self)
+        return self.user is not None
+
+    # For who watches the connections.
+
+    @property
+    def peer(self) -> Peer | None:
+        """What it talks to; None before the opening handshake is done."""
+        return self._peer
+
+    @property
+    def unsent_bytes(self) -> int:
+        """What the far side was sent and has not read, as far as this process knows."""
+        return self._outgoing_bytes + self._transport.get_write_buffer_size()
+
     # For the gate.
+
+    def read_on(self) -> None:
+        """A pause for having sent too much is over."""
+        self._is_paused = False
+        self._read_on()
 
     def ping(self) -> None:
         """Ask whether the far side lives."""
@@ -163,10 +217,12 @@ class WebSocketConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # only TCP comes here
         """Take over the transport from the HTTP protocol, which read the request."""
         self._transport = transport
-        self.remote = address_text(transport.get_extra_info("peername"))
+        peername = transport.get_extra_info("peername")
+        self.remote = address_text(peername)
+        self.network = network_of(host_of(peername))
         high_water = self._gate.settings.write_high_water_bytes
         transport.set_write_buffer_limits(high=high_water, low=high_water // 4)
-        self._gate.connections.add(self)
+        self._gate.remember(self)
 
     def data_received(self, data: bytes) -> None:
         """Read frames; the first call brings the request, which the HTTP protocol has read and hands over."""
@@ -176,13 +232,7 @@ class WebSocketConnection(asyncio.Protocol):
             if self._line is None:
                 self._open(data)
             return
-        peer = self._peer
-        for message in framing.receive(data):
-            assert peer is not None
-            try:
-                peer.on_text(message)
-            except Exception:
-                self._peer_failed()
+        self._read(framing, data)
         self._after_frames(framing)
 
     def eof_received(self) -> None:
@@ -193,18 +243,20 @@ class WebSocketConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The transport holds more than the high water mark."""
         self.writable = False
+        self._is_full = True
         self._transport.pause_reading()
         if self._is_open():
             self._wait_in(self._gate.stalled)
 
     def resume_writing(self) -> None:
         """The transport has drained to the low water mark."""
-        self._transport.resume_reading()
+        self._is_full = False
         if self._is_open():
             self.writable = True
             self._overrun_bytes = 0
             self._wait_in(self._gate.pings)
             self._tell(lambda peer: peer.on_writable())
+        self._read_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """TCP is over."""
@@ -217,19 +269,58 @@ class WebSocketConnection(asyncio.Protocol):
 
     def _open(self, request: bytes) -> None:
         """Answer the request, and make the peer if it is granted."""
-        answer = self._gate.answer_upgrade(request)
+        answer = self._gate.answer_upgrade(request, self.network)
         self._queue(answer.to_send)
         if answer.endpoint is None:
             self._begin_closing()
             return
         self.path, self.query, self.headers = answer.path, answer.query, answer.headers
         self._framing = Framing(answer.endpoint.message_max_bytes)
+        self._framing.allowance = 0
         self.writable = True
+        self._gate.strangers.add(self)
         self._wait_in(self._gate.pings)
         try:
             self._peer = answer.endpoint.make_peer(self)
         except Exception:
             self._peer_failed()
+
+    def _read(self, framing: Framing, data: bytes) -> None:
+        """Hand the messages to the peer, as many as may come; the rest waits in the framing."""
+        peer, clock = self._peer, self._gate.clock
+        while True:
+            for message in framing.receive(data):
+                assert peer is not None
+                try:
+                    peer.on_text(message)
+                except Exception:
+                    self._peer_failed()
+                if not framing.allowance:
+                    framing.allowance = self._pace.granted(clock.time())
+            if not framing.held:
+                return
+            framing.allowance = self._pace.granted(clock.time())
+            if not framing.allowance:
+                self._pause()
+                return
+            data = b""
+
+    def _pause(self) -> None:
+        """Read nothing for a moment: too much has come."""
+        self._is_paused = True
+        self._gate.paused.join(self)
+        self._transport.pause_reading()
+        if self._line is self._gate.pongs:
+            # The pong may stand behind all that is not read yet; and who sends this much lives.
+            self._wait_in(self._gate.pings)
+
+    def _read_on(self) -> None:
+        """Read again, first what waits already, unless something else still keeps it from that."""
+        if self._is_full or self._is_paused or self._transport.is_closing():
+            return
+        self._transport.resume_reading()
+        if self._framing is not None and self._framing.held:
+            self.data_received(b"")
 
     def _after_frames(self, framing: Framing) -> None:
         """Send what the frames demand, and see what they changed."""
@@ -278,6 +369,10 @@ class WebSocketConnection(asyncio.Protocol):
             self._framing.open = False
         self._wait_in(self._gate.closing)
         self._gate.clock.call_soon(self._end_peer)
+        if self._is_paused:
+            # To see the far side close; what it said before that is of no interest any more.
+            self._gate.paused.leave(self)
+            self.read_on()
 
     def _end_peer(self) -> None:
         self._tell(lambda peer: peer.on_disconnect())
@@ -310,11 +405,3 @@ class WebSocketConnection(asyncio.Protocol):
         self._line = line
         if line is not None:
             line.join(self)
-
-
-def address_text(peername: tuple[object, ...] | str | None) -> str:
-    """An address as asyncio gives it, in words; empty where there is none."""
-    if not isinstance(peername, tuple):
-        return peername or ""
-    host, port = peername[:2]
-    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"

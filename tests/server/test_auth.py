@@ -13,9 +13,15 @@ from pathlib import Path
 import argon2
 import pytest
 from argon2.profiles import CHEAPEST
+from sqlalchemy import event
 
-from exchange.server.auth import TOKENS_PER_USER_MAX, Users
-from exchange.server.users import AccountTakenError, UnknownUserError, User, UserExistsError
+from exchange.domain.values import AccountId
+from exchange.gateway.access import Role
+from exchange.server.auth import Users
+from exchange.server.known_tokens import KnownTokens
+from exchange.server.tokens import TOKENS_PER_USER_MAX, hash_of_token
+from exchange.server.users import AccountTakenError, LoginRevokedError, UnknownUserError, User, UserExistsError
+from exchange.server.users_database import UsersDatabaseError
 from tests.support.users import run_with_users
 
 CANARY = "canary-4f1c-秘密"
@@ -64,6 +70,18 @@ def hashes_checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return checked
 
 
+def asked_of(users: Users) -> list[str]:
+    """The statements that their database is asked from now on."""
+    asked: list[str] = []
+    event.listen(users._engine.sync_engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    return asked
+
+
+@pytest.fixture
+def queries(users: Users) -> list[str]:
+    return asked_of(users)
+
+
 def stored(path: Path, query: str) -> list[tuple[object, ...]]:
     """What another program reads in the file."""
     with closing(sqlite3.connect(path)) as connection:
@@ -73,6 +91,11 @@ def stored(path: Path, query: str) -> list[tuple[object, ...]]:
 def content_of(folder: Path) -> bytes:
     """All bytes of the files in a folder."""
     return b"".join(file.read_bytes() for file in folder.iterdir())
+
+
+async def token_of(users: Users, user: User, lifetime: timedelta) -> str:
+    """A fresh token of the user."""
+    return (await users.issue_token(user, lifetime)).text
 
 
 # Users
@@ -202,7 +225,7 @@ async def test_who_comes_back_pays_no_second_check_but_a_guess_does(users: Users
 
 async def test_a_changed_password_voids_the_former_one_and_the_tokens(users: Users) -> None:
     alice = await users.add("alice", "former")
-    token = await users.issue_token(alice, HOUR)
+    token = await token_of(users, alice, HOUR)
     assert await users.verify("alice", "former") == alice
     await users.change_password("alice", "latter")
     assert await users.verify("alice", "former") is None
@@ -234,13 +257,90 @@ async def test_a_hash_with_former_parameters_is_replaced_at_the_next_login(
     assert argon2.extract_parameters(str(password_hash)) == dearer
 
 
+async def test_an_unknown_name_and_a_wrong_password_cost_the_same_work(
+    users: Users, queries: list[str], hashes_checked: list[str]
+) -> None:
+    await users.add("alice", "pw")
+    work = []
+    for name in ("alice", "nobody"):
+        for secret in ("wrong", "x" * 43):
+            queries.clear()
+            hashes_checked.clear()
+            assert await users.verify(name, secret) is None
+            work.append((name, secret, list(queries), len(hashes_checked)))
+    assert [each[1:] for each in work[:2]] == [each[1:] for each in work[2:]]
+
+
+async def test_a_password_that_is_changed_while_the_old_one_is_checked_lets_nobody_in(
+    users: Users, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check takes its time, and what was right when it began is wrong when it ends."""
+    await users.add("alice", "former")
+    check = users._hash_pool.check
+    changed = False
+
+    async def check_and_be_overtaken(password_hash: str, password: bytes) -> object:
+        nonlocal changed
+        found = await check(password_hash, password)
+        if not changed:
+            changed = True
+            await users.change_password("alice", "latter")
+        return found
+
+    monkeypatch.setattr(users._hash_pool, "check", check_and_be_overtaken)
+    assert await users.verify("alice", "former") is None
+    assert await users.verify("alice", "latter") is not None
+
+
+async def test_whoever_knew_the_former_password_cannot_undo_a_change(users: Users) -> None:
+    alice = await users.add("alice", "former")
+    await users.change_password("alice", "by the operator")
+    with pytest.raises(LoginRevokedError, match="'alice' was revoked meanwhile"):
+        await users.change_own_password(alice, "by the thief", connection=1)
+    assert await users.verify("alice", "by the operator") is not None
+
+
+# Roles
+
+
+async def test_a_user_has_a_role_from_the_start(users: Users) -> None:
+    assert (await users.add("alice", "pw")).role is Role.TRADER
+    for role in Role:
+        await users.add(f"a-{role}", "pw", role=role)
+        known = await users.verify(f"a-{role}", "pw")
+        assert known is not None
+        assert known.role is role
+
+
+async def test_another_role_voids_the_tokens_and_not_the_password(users: Users) -> None:
+    alice = await users.add("alice", "pw")
+    token = await token_of(users, alice, HOUR)
+    assert await users.verify("alice", token) == alice
+    await users.set_role("alice", Role.AUDITOR)
+    assert await users.verify("alice", token) is None
+    known = await users.verify("alice", "pw")
+    assert known is not None
+    assert known.role is Role.AUDITOR
+    with pytest.raises(UnknownUserError, match="'nobody'"):
+        await users.set_role("nobody", Role.ADMIN)
+
+
+async def test_a_role_that_this_program_does_not_know_is_not_guessed(path: Path, users: Users) -> None:
+    await users.add("alice", "pw")
+    await users.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE user SET role = 'emperor'")
+    with pytest.raises(UsersDatabaseError, match=r"'alice' has the role 'emperor', which is none of trader, observer"):
+        await Users.open(path, hashing=CHEAPEST)
+
+
 # Tokens
 
 
 async def test_a_token_logs_its_user_in_and_nobody_else(users: Users, hashes_checked: list[str]) -> None:
     alice = await users.add("alice", "pw")
     await users.add("bob", "pw")
-    token = await users.issue_token(alice, HOUR)
+    token = await token_of(users, alice, HOUR)
     assert await users.verify_token(token) == alice
     assert await users.verify("alice", token) == alice
     assert hashes_checked == []
@@ -248,7 +348,7 @@ async def test_a_token_logs_its_user_in_and_nobody_else(users: Users, hashes_che
 
 
 async def test_a_token_ends_with_its_lifetime(users: Users, clock: Clock) -> None:
-    token = await users.issue_token(await users.add("alice", "pw"), HOUR)
+    token = await token_of(users, await users.add("alice", "pw"), HOUR)
     clock.now_ns += HOUR_NS - 1
     assert await users.verify_token(token) is not None
     assert await users.purge_expired() == 0
@@ -258,9 +358,115 @@ async def test_a_token_ends_with_its_lifetime(users: Users, clock: Clock) -> Non
     assert await users.purge_expired() == 0
 
 
+async def test_a_token_lives_as_long_as_the_settings_say(path: Path, clock: Clock) -> None:
+    async with await Users.open(path, clock_ns=clock, hashing=CHEAPEST, token_lifetime=2 * HOUR) as users:
+        alice = await users.add("alice", "pw")
+        token = await users.issue_token(alice)
+        assert token.expires_at_ns == clock.now_ns + 2 * HOUR_NS
+        assert token.text not in repr(token)
+
+
+async def test_a_crowd_that_comes_back_costs_no_hash_and_no_query(
+    path: Path, users: Users, clock: Clock, hashes_checked: list[str]
+) -> None:
+    """5,000 clients with tokens, right after a start of the server."""
+    alice = await users.add("alice", "pw")
+    await users.close()
+    tokens = [f"{number:043}" for number in range(5_000)]
+    rows = [(hash_of_token(token), "alice", clock.now_ns, clock.now_ns + HOUR_NS) for token in tokens]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executemany("INSERT INTO token VALUES (?, ?, ?, ?)", rows)
+    async with await Users.open(path, clock_ns=clock, hashing=CHEAPEST) as later:
+        asked = asked_of(later)
+        for token in tokens:
+            assert await later.verify("alice", token) == alice
+        assert (asked, hashes_checked) == ([], [])
+
+
+async def test_a_token_that_was_pushed_out_of_memory_costs_one_query(users: Users, queries: list[str]) -> None:
+    alice = await users.add("alice", "pw")
+    token = await token_of(users, alice, HOUR)
+    users._tokens.forget_user("alice")
+    queries.clear()
+    for _ in range(2):
+        assert await users.verify_token(token) == alice
+    assert [statement for statement in queries if statement != "BEGIN"] == queries[1:2]
+
+
+async def test_a_token_that_is_known_costs_no_query_until_it_is_void(
+    users: Users, queries: list[str], clock: Clock
+) -> None:
+    alice = await users.add("alice", "pw")
+    by_time, by_logout = await token_of(users, alice, HOUR), await token_of(users, alice, 2 * HOUR)
+    queries.clear()
+    assert await users.verify_token(by_time) == await users.verify_token(by_logout) == alice
+    assert queries == []
+    clock.now_ns += HOUR_NS
+    assert await users.verify_token(by_time) is None
+    assert await users.verify_token(by_logout) == alice
+    await users.revoke_token(by_logout)
+    assert await users.verify_token(by_logout) is None
+
+
+async def test_a_token_that_is_revoked_while_it_is_looked_up_lets_nobody_in(
+    users: Users, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read before the revocation must be neither believed nor remembered."""
+    token = await token_of(users, await users.add("alice", "pw"), HOUR)
+    users._tokens.forget_user("alice")
+    find = users._tokens._find
+
+    async def find_and_be_overtaken(token_hash: bytes) -> object:
+        row = await find(token_hash)
+        await users.revoke_token(token)
+        return row
+
+    monkeypatch.setattr(users._tokens, "_find", find_and_be_overtaken)
+    assert await users.verify_token(token) is None
+    assert len(users._tokens._known) == 0
+
+
+async def test_a_login_from_before_a_change_gives_no_token(users: Users) -> None:
+    alice = await users.add("alice", "pw")
+    await users.change_password("alice", "new")
+    with pytest.raises(LoginRevokedError, match="log in again"):
+        await users.issue_token(alice)
+    renewed = await users.find("alice")
+    assert renewed is not None
+    await users.issue_token(renewed)
+
+
+async def test_revocations_are_told(users: Users) -> None:
+    told: list[tuple[str, bool, int | None]] = []
+    users.when_revoked = lambda name, token_hash, but: told.append((name, token_hash is None, but))
+    alice = await users.add("alice", "pw")
+    token = await token_of(users, alice, HOUR)
+    assert await users.revoke_token(token) == "alice"
+    assert await users.revoke_token(token) is None
+    await users.change_own_password(alice, "new", connection=7)
+    await users.change_password("alice", "newer")
+    await users.set_role("alice", Role.ADMIN)
+    assert told == [("alice", False, None), ("alice", True, 7), ("alice", True, None), ("alice", True, None)]
+
+
+def test_known_tokens_are_bounded_and_the_longest_unseen_go() -> None:
+    known = KnownTokens(size_max=2)
+    alice = User(name="alice", account_id=AccountId("A1"), role=Role.TRADER, created_at_ns=0)
+    for token_hash in (b"a", b"b"):
+        known.remember(token_hash, alice, 100)
+    assert known.find(b"a", 0) == alice
+    known.remember(b"c", alice, 200)
+    assert [known.find(token_hash, 0) for token_hash in (b"a", b"b", b"c")] == [alice, None, alice]
+    known.forget_expired(100)
+    assert [known.find(token_hash, 0) for token_hash in (b"a", b"c")] == [None, alice]
+    known.forget_user("alice")
+    known.forget_user("nobody")
+    assert len(known) == 0
+
+
 async def test_a_revoked_token_is_void(users: Users) -> None:
     alice = await users.add("alice", "pw")
-    kept, revoked = await users.issue_token(alice, HOUR), await users.issue_token(alice, HOUR)
+    kept, revoked = await token_of(users, alice, HOUR), await token_of(users, alice, HOUR)
     assert await users.revoke_token(revoked)
     assert not await users.revoke_token(revoked)
     assert not await users.revoke_token("no token")
@@ -271,13 +477,13 @@ async def test_a_revoked_token_is_void(users: Users) -> None:
 async def test_a_user_has_a_bounded_number_of_tokens(path: Path, users: Users, clock: Clock) -> None:
     """The oldest give way, also where the clock stands still; other users' stay."""
     alice, bob = await users.add("alice", "pw"), await users.add("bob", "pw")
-    of_bob = await users.issue_token(bob, HOUR)
-    first = await users.issue_token(alice, HOUR)
+    of_bob = await token_of(users, bob, HOUR)
+    first = await token_of(users, alice, HOUR)
     clock.now_ns += 1
-    later = [await users.issue_token(alice, HOUR) for _ in range(TOKENS_PER_USER_MAX)]
+    later = [await token_of(users, alice, HOUR) for _ in range(TOKENS_PER_USER_MAX)]
     assert await users.verify_token(first) is None
     assert await users.verify_token(later[-1]) == alice
-    assert await users.verify_token(await users.issue_token(alice, HOUR)) == alice
+    assert await users.verify_token(await token_of(users, alice, HOUR)) == alice
     assert await users.verify_token(of_bob) == bob
     assert stored(path, "SELECT count(*) FROM token") == [(TOKENS_PER_USER_MAX + 1,)]
 
@@ -290,7 +496,7 @@ async def test_a_password_that_looks_like_a_token_works(users: Users) -> None:
 async def test_a_lifetime_is_above_zero(users: Users) -> None:
     alice = await users.add("alice", "pw")
     with pytest.raises(ValueError, match="above zero, not 0:00:00"):
-        await users.issue_token(alice, timedelta(0))
+        await token_of(users, alice, timedelta(0))
 
 
 # Secrets
@@ -302,7 +508,7 @@ async def test_no_secret_is_stored_logged_or_told(
     caplog.set_level(logging.DEBUG)
     async with await Users.open(path, clock_ns=clock, hashing=CHEAPEST) as users:
         alice = await users.add("alice", CANARY)
-        token = await users.issue_token(alice, HOUR)
+        token = await token_of(users, alice, HOUR)
         await users.verify("alice", CANARY)
         await users.verify("alice", token)
         with pytest.raises(UserExistsError) as refused:
@@ -331,7 +537,7 @@ async def test_a_database_error_does_not_tell_the_hash(path: Path, users: Users)
 
 async def test_users_and_tokens_outlive_the_process(path: Path, users: Users, clock: Clock) -> None:
     alice = await users.add("alice", "pw")
-    token = await users.issue_token(alice, HOUR)
+    token = await token_of(users, alice, HOUR)
     await users.close()
     async with await Users.open(path, clock_ns=clock, hashing=CHEAPEST) as later:
         assert await later.verify("alice", "pw") == alice

@@ -6,7 +6,6 @@ import asyncio
 import gc
 import logging
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,17 +18,20 @@ from exchange.gateway.notices import Code
 from exchange.gateway.surroundings import User
 from exchange.server.app import Exchange
 from exchange.server.desk import NotTakenError
+from exchange.server.login_limits import TooManyAttemptsError
 from exchange.server.passwords import HashPool
 from exchange.server.sequencer import NotTaken
+from exchange.server.tokens import hash_of_token
 from tests.simulation.room import Line, notices
-from tests.support.running import DEPOSIT, running
+from tests.support.running import DEPOSIT, in_memory
 
 ALICE = "alice"
+HERE = "127.0.0.1"
 
 
 @pytest.fixture
-async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
-    async with running(tmp_path) as started:
+async def exchange() -> AsyncIterator[Exchange]:
+    async with in_memory() as started:
         yield started
 
 
@@ -52,7 +54,9 @@ class Window:
 
     def __init__(self, exchange: Exchange, number: int = 1) -> None:
         self.line = Line()
-        self.conversation = Conversation(number, self.line, exchange.desk, exchange.publisher, exchange.dialect)
+        self.conversation = Conversation(
+            number, self.line, exchange.desk, exchange.publisher, exchange.dialects["guide"]
+        )
 
     async def logs_in(self, name: str, secret: str) -> User | None:
         self.conversation.on_text(f'{{"aid":"req_login","user_name":"{name}","password":"{secret}"}}'.encode())
@@ -74,48 +78,87 @@ class Window:
 
 
 async def test_an_unknown_user_gets_in_where_everybody_does_for_one_hash(exchange: Exchange, checks: list[str]) -> None:
-    user = await exchange.desk.log_in(ALICE, "pw")
+    user = await exchange.desk.log_in(ALICE, "pw", address=HERE)
     assert user is not None
     assert exchange.sequencer.state.accounts[user.account_id].cash.deposit == DEPOSIT * YUAN
     assert checks == ["hash"]
-    assert await exchange.desk.log_in(ALICE, "wrong") is None
-    assert await exchange.desk.log_in(ALICE, "pw") == user
+    assert await exchange.desk.log_in(ALICE, "wrong", address=HERE) is None
+    assert await exchange.desk.log_in(ALICE, "pw", address=HERE) == user
 
 
 @pytest.mark.parametrize(
     "name", ["", "a b", "../a", "a\x00", "\u200balice", "\uff21lice", "a" * 65, "\U0001f600", "-a", "a\n", "\ud800"]
 )
 async def test_what_can_be_no_name_gets_nobody_in(exchange: Exchange, name: str, checks: list[str]) -> None:
-    assert await exchange.desk.log_in(name, "pw") is None
+    assert await exchange.desk.log_in(name, "pw", address=HERE) is None
     assert await exchange.users.list() == ()
     assert checks == []
 
 
 @pytest.mark.parametrize("name", ["王小明", "Zoë", "_", "9", "a.b-c", "имя"])
 async def test_names_of_any_language_get_in(exchange: Exchange, name: str) -> None:
-    user = await exchange.desk.log_in(name, "pw")
+    user = await exchange.desk.log_in(name, "pw", address=HERE)
     assert user is not None
     assert user.name == name
     assert user.account_id.isascii()
 
 
 async def test_an_unknown_user_costs_what_a_wrong_password_does_where_not_everybody_gets_in(
-    tmp_path: Path, checks: list[str]
+    checks: list[str],
 ) -> None:
-    async with running(tmp_path, auto_open=None) as exchange:
+    async with in_memory(auto_open=None) as exchange:
         await exchange.operator.add_user(ALICE, "pw", Money(0))
         checks.clear()
-        assert await exchange.desk.log_in("nobody", "pw") is None
-        assert await exchange.desk.log_in(ALICE, "wrong") is None
+        assert await exchange.desk.log_in("nobody", "pw", address=HERE) is None
+        assert await exchange.desk.log_in(ALICE, "wrong", address=HERE) is None
         assert checks == ["_check", "_check"]
 
 
-async def test_an_account_that_is_missing_is_opened_by_the_login(tmp_path: Path) -> None:
-    async with running(tmp_path, auto_open=None) as exchange:
+async def test_an_account_that_is_missing_is_opened_by_the_login() -> None:
+    async with in_memory(auto_open=None) as exchange:
         left = await exchange.users.add(ALICE, "pw")
-        user = await exchange.desk.log_in(ALICE, "pw")
-        assert user == (ALICE, left.account_id)
+        user = await exchange.desk.log_in(ALICE, "pw", address=HERE)
+        assert user == User(ALICE, left.account_id)
         assert exchange.sequencer.state.accounts[left.account_id].cash.deposit == 0
+
+
+async def test_a_password_that_is_changed_while_the_account_is_opened_lets_nobody_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with in_memory(auto_open=None) as exchange:
+        await exchange.users.add(ALICE, "former")
+        open_account = exchange.desk._open_account
+
+        async def open_and_be_overtaken(account_id: AccountId) -> None:
+            await open_account(account_id)
+            await exchange.users.change_password(ALICE, "latter")
+
+        monkeypatch.setattr(exchange.desk, "_open_account", open_and_be_overtaken)
+        assert await exchange.desk.log_in(ALICE, "former", address=HERE) is None
+        assert await exchange.desk.log_in(ALICE, "latter", address=HERE) is not None
+
+
+async def test_a_login_by_token_is_known_by_the_token(exchange: Exchange) -> None:
+    by_password = await exchange.desk.log_in(ALICE, "pw", address=HERE)
+    known = await exchange.users.find(ALICE)
+    assert by_password is not None
+    assert known is not None
+    assert by_password.token_hash is None
+    token = (await exchange.users.issue_token(known)).text
+    by_token = await exchange.desk.log_in(ALICE, token, address=HERE)
+    assert by_token == by_password._replace(token_hash=hash_of_token(token))
+
+
+async def test_who_has_to_wait_is_told_how_long_and_nothing_is_hashed(exchange: Exchange, checks: list[str]) -> None:
+    exchange.desk._limits._clock = lambda: 0.0
+    await exchange.desk.log_in(ALICE, "pw", address=HERE)
+    for _ in range(5):
+        assert await exchange.desk.log_in(ALICE, "wrong", address=HERE) is None
+    checks.clear()
+    with pytest.raises(TooManyAttemptsError) as refused:
+        await exchange.desk.log_in(ALICE, "pw", address=HERE)
+    assert refused.value.retry_after_s == 1
+    assert checks == []
 
 
 async def test_a_first_login_at_an_exchange_that_stops_is_told_so(exchange: Exchange) -> None:
@@ -186,12 +229,12 @@ async def test_passwords_are_changed_one_at_a_time(exchange: Exchange) -> None:
 async def test_a_password_that_cannot_be_changed_ends_its_connection(
     exchange: Exchange, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def fail(*_: object) -> None:
+    async def fail(*_: object, **__: object) -> None:
         raise OSError("the disk is gone")
 
     window = Window(exchange)
     await window.logs_in(ALICE, "pw")
-    monkeypatch.setattr(exchange.users, "change_password", fail)
+    monkeypatch.setattr(exchange.users, "change_own_password", fail)
     window.says('{"aid":"change_password","old_password":"pw","new_password":"new"}')
     await window.quiet()
     assert window.line.closed == (1011, "the password could not be changed, try again")
@@ -201,7 +244,7 @@ async def test_a_password_that_cannot_be_changed_ends_its_connection(
 async def test_whoever_waits_for_an_entry_that_nobody_will_tell_of_hears_that(
     exchange: Exchange, caplog: pytest.LogCaptureFixture
 ) -> None:
-    user = await exchange.desk.log_in(ALICE, "pw")
+    user = await exchange.desk.log_in(ALICE, "pw", address=HERE)
     assert user is not None
     command = Deposit(account_id=AccountId(user.account_id), amount=Money(1))
     waiting = exchange.desk.begin(command, actor="operator", origin="test")

@@ -9,6 +9,7 @@ import pytest
 import uvicorn
 
 from exchange.server.http import HttpConnection, HttpDoor, HttpSettings
+from exchange.server.limits import AddressCounts
 from tests.support.loops import on_both_loops
 from tests.support.port import answer, serving, soon, tell_request
 from tests.support.ws import FakeClock, FakeTransport, RawClient
@@ -325,7 +326,7 @@ def on_fake_transport(settings: HttpSettings) -> tuple[HttpConnection, FakeTrans
     clock, transport = FakeClock(), FakeTransport()
     config = uvicorn.Config(tell_request, log_config=None, lifespan="off")
     config.load()
-    door = HttpDoor(settings, clock)
+    door = HttpDoor(settings, clock, AddressCounts())
     connection = HttpConnection(config, door.state, {}, door=door)
     transport.protocol = connection
     connection.connection_made(transport)

@@ -106,10 +106,14 @@ def test_settings_do_not_change_while_the_server_runs() -> None:
     [
         ({"durability": "os"}, ["'os', a power cut loses"]),
         ({"durability": "memory"}, ["'memory', a crash loses"]),
-        ({"host": "0.0.0.0"}, ["passwords travel unencrypted to 0.0.0.0"]),
+        ({"host": "0.0.0.0", "insecure_plain": True}, ["passwords travel unencrypted to 0.0.0.0"]),
         ({"host": "0.0.0.0", "tls_cert": "c.pem", "tls_key": "k.pem"}, []),
-        ({"host": "::", "auto_open": 1, "demo": True}, ["passwords travel", "auto_open gives", "demo's users"]),
+        (
+            {"host": "::", "insecure_plain": True, "auto_open": 1, "demo": True},
+            ["passwords travel", "auto_open gives", "demo's users"],
+        ),
         ({"host": "localhost", "auto_open": 1, "demo": True}, []),
+        ({"host": "::1", "insecure_plain": True}, []),
     ],
 )
 def test_unsafe_settings_say_so(given: dict[str, object], said: list[str]) -> None:
@@ -118,6 +122,21 @@ def test_unsafe_settings_say_so(given: dict[str, object], said: list[str]) -> No
     for warning, words in zip(warnings, said, strict=True):
         assert warning.startswith("unsafe: ")
         assert words in warning
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "exchange.example", "::ffff:127.0.0.1"])
+def test_passwords_travel_in_plain_text_only_where_somebody_says_so(host: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.load(host=host)
+    for words in (host, "tls_cert and tls_key", "listen on 127.0.0.1", "--insecure-plain"):
+        assert words in str(refused.value)
+    assert Settings.load(host=host, insecure_plain=True).host == host
+    assert Settings.load(host=host, tls_cert="c.pem", tls_key="k.pem").host == host
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_on_a_loopback_address_plain_text_stays_within_the_machine(host: str) -> None:
+    assert Settings.load(host=host).warnings() == ()
 
 
 @pytest.mark.parametrize("name", list(Settings.model_fields))

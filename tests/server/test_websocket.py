@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
+from exchange.server.addresses import address_text
 from exchange.server.gate import WebSocketGate, WebSocketSettings, protocol_class
 from exchange.server.site import SitePolicy
-from exchange.server.websocket import Peer, WebSocketConnection, address_text
+from exchange.server.websocket import Peer, WebSocketConnection
 from tests.support.ws import (
     BINARY,
     CLOSE,
@@ -104,6 +105,20 @@ def test_an_upgrade_makes_a_peer_that_knows_the_request() -> None:
     assert world.open()[0].number == 2
 
 
+@pytest.mark.parametrize(
+    ("path", "host", "origin"),
+    [
+        ("/ws", "[::1]:8000", "http://[::1]:8000"),
+        ("/ws", "localhost", "http://localhost:80"),
+        ("/%77s?x", "127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("/ws", "LOCALHOST:8000", "HTTP://localhost:8000"),
+    ],
+)
+def test_the_servers_own_pages_are_let_in_under_each_of_its_names(path: str, host: str, origin: str) -> None:
+    _, transport = World().request(upgrade_request(path, host=host, Origin=origin))
+    assert transport.sent().startswith(b"HTTP/1.1 101 ")
+
+
 def test_what_the_peer_sends_while_it_is_made_comes_behind_the_answer() -> None:
     def greet(connection: WebSocketConnection) -> Peer:
         connection.send(b"hello")
@@ -129,7 +144,25 @@ def test_compression_is_never_agreed_to() -> None:
         pytest.param(upgrade_request("/nowhere"), 404, "There is one at: /ws.", id="unknown path"),
         pytest.param(upgrade_request("/ws/"), 404, "/ws/", id="nearly the path"),
         pytest.param(upgrade_request(Origin="http://evil.example"), 403, "http://evil.example", id="foreign page"),
+        pytest.param(upgrade_request(Origin="null"), 403, "null", id="page without an origin"),
+        pytest.param(upgrade_request(Origin="http://localhost:9000"), 403, "9000", id="page of another port"),
+        pytest.param(upgrade_request(Origin="http://[::1]"), 403, "::1", id="page of another name of ours"),
+        pytest.param(upgrade_request(host="[2001:db8::1]:8000"), 400, "2001:db8::1", id="foreign IPv6 address"),
         pytest.param(upgrade_request(host="evil.example"), 400, "evil.example", id="rebound name"),
+        pytest.param(
+            upgrade_request("http://evil.example/ws"), 404, "evil.example", id="whole address in place of a path"
+        ),
+        pytest.param(
+            upgrade_request().replace(b"Upgrade:", b"Host: evil.example\r\nUpgrade:", 1), 400, "evil", id="two hosts"
+        ),
+        pytest.param(
+            upgrade_request(Origin="http://localhost").replace(
+                b"Upgrade:", b"Origin: http://evil.example\r\nUpgrade:", 1
+            ),
+            403,
+            "evil",
+            id="two origins",
+        ),
         pytest.param(upgrade_request(Sec_WebSocket_Key=""), 400, "Sec-WebSocket-Key", id="no key"),
         pytest.param(upgrade_request(Sec_WebSocket_Key="short"), 400, "Sec-WebSocket-Key", id="bad key"),
         pytest.param(upgrade_request(Sec_WebSocket_Version="8"), 400, "Sec-WebSocket-Version", id="old version"),
