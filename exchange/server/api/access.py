@@ -18,12 +18,16 @@ from exchange.gateway.access import Act, Role, may
 from exchange.gateway.notices import Code
 from exchange.gateway.surroundings import User
 from exchange.server.api.backend import Backend, Behind
-from exchange.server.api.errors import ApiError
+from exchange.server.api.errors import ApiError, too_many
 from exchange.server.data_folder import FolderError
+from exchange.server.tokens import hash_of_token
 
 _bearer = HTTPBearer(
     auto_error=False, description="A token from `POST /api/v1/login`, or the admin token of the data folder."
 )
+
+
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
 class Principal(NamedTuple):
@@ -46,10 +50,9 @@ class Check:
     def __init__(self, act: Act) -> None:
         self.act = act
 
-    async def __call__(
-        self, backend: Behind, bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-    ) -> Principal:
-        """Raises ApiError: 401 for somebody unknown, 403 for somebody of another role."""
+    async def __call__(self, backend: Behind, bearer: Bearer) -> Principal:
+        """Raises ApiError: 401 for somebody unknown, 403 for somebody of another role; NoticeError: 429 for somebody
+        who asks too much."""
         principal = None if bearer is None else await _principal(backend, bearer.credentials)
         if principal is None:
             found = "none came" if bearer is None else "the one that came is unknown, expired or revoked"
@@ -60,9 +63,26 @@ class Check:
                 code=int(Code.NOT_LOGGED_IN),
                 headers={"WWW-Authenticate": "Bearer"},
             )
+        if principal.user is not None and not backend.limits.take(principal.name):
+            raise too_many(1)
         if not may(principal.role, self.act):
             raise forbidden(principal, f"may not {self.act.value}")
         return principal
+
+
+class OwnCheck:
+    """The dependency that lets pass who may do `act` and is a user."""
+
+    def __init__(self, act: Act) -> None:
+        self.act = act
+        self._check = Check(act)
+
+    async def __call__(self, backend: Behind, bearer: Bearer) -> User:
+        """Raises ApiError: as `Check`, and 403 for the holder of the admin token, who has nothing of their own."""
+        principal = await self._check(backend, bearer)
+        if principal.user is None:
+            raise forbidden(principal, "has no account: log in as a user")
+        return principal.user
 
 
 def asks_for(act: Act) -> Any:
@@ -72,22 +92,16 @@ def asks_for(act: Act) -> Any:
 
 def own_account(act: Act) -> Any:
     """The dependency of a route that does `act` to the account of whoever asks; gives the User."""
-
-    async def own(principal: Annotated[Principal, asks_for(act)]) -> User:
-        if principal.user is None:
-            raise forbidden(principal, "has no account: log in as a user")
-        return principal.user
-
-    return Depends(own)
+    return Depends(OwnCheck(act))
 
 
 def forbidden(principal: Principal, why: str) -> ApiError:
     """The answer to somebody who is known and may not."""
     return ApiError(
         HTTPStatus.FORBIDDEN,
-        "ROLE_MAY_NOT",
+        Code.ROLE_MAY_NOT.name,
         f"{principal.name} ({principal.role.value}) {why}",
-        code=0,
+        code=int(Code.ROLE_MAY_NOT),
         role=principal.role.value,
     )
 
@@ -99,7 +113,7 @@ async def _principal(backend: Backend, token: str) -> Principal | None:
     known = await backend.users.verify_token(token)
     if known is None:
         return None
-    return Principal(known.role, User(known.name, known.account_id, known.role), token)
+    return Principal(known.role, User(known.name, known.account_id, known.role, hash_of_token(token)), token)
 
 
 def _is_admin_token(admin_token: Callable[[], str], token: str) -> bool:

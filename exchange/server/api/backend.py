@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from exchange.gateway.dialects import Dialect
+from exchange.gateway.notices import Language
 from exchange.server.api.errors import ApiError
 from exchange.server.auth import Users
 from exchange.server.desk import Desk
+from exchange.server.gate import WebSocketGate
+from exchange.server.history import History
+from exchange.server.metrics import Metrics
 from exchange.server.operator import Operator
 from exchange.server.publisher import Publisher
+from exchange.server.request_limits import RequestLimits
+from exchange.server.tickets import Tickets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +32,25 @@ class Backend:
     admin_token: Callable[[], str]
     """The token that lies in the data folder; raises FolderError where it is gone."""
     users: Users
+    tickets: Tickets
     desk: Desk
     operator: Operator
     publisher: Publisher
+    dialects: Mapping[str, Dialect]
+    """By name, such as `flat`."""
+    gate: WebSocketGate
+    history: History
+    metrics: Metrics
+    limits: RequestLimits
+    clock_ns: Callable[[], int]
+    """Nanoseconds since 1970 UTC."""
+    language: Language
+    """Of the texts that clients get."""
+
+    @property
+    def guide(self) -> Dialect:
+        """In whose words everything is answered."""
+        return self.dialects["guide"]
 
 
 def backend_of(request: Request) -> Backend:
