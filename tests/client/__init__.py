@@ -1,0 +1,1 @@
+"""The Python client: its mirror, its connection, and the whole of it against an exchange."""
