@@ -10,6 +10,9 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.recordings import DATA_FOLDER, FindRecording
 
+# pyproject.toml says why not by the package's entry point.
+pytest_plugins = ("exchange.testing.plugin",)
+
 # A failure must come back tomorrow, on any machine: the default profile is derandomized and keeps no database. The time
 # of one example is not limited, since machines differ; pytest's timeout limits the test.
 settings.register_profile(

@@ -1,4 +1,4 @@
-"""A whole exchange in the test's own event loop, on a folder that outlives it."""
+"""A whole exchange in the test's own event loop: on a folder that outlives it, or, where none is needed, in memory."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from exchange.server.app import Exchange
 from exchange.server.settings import Settings
+from exchange.testing import exchange_running
 
 DEPOSIT: Final = 1_000_000
 """Yuan that whoever logs in for the first time gets."""
@@ -23,6 +24,13 @@ async def running(folder: Path, **settings: Any) -> AsyncIterator[Exchange]:
         yield exchange
     finally:
         await exchange.stop()
+
+
+@asynccontextmanager
+async def in_memory(**settings: Any) -> AsyncIterator[Exchange]:
+    """The same without a folder, and with password hashes that cost next to nothing."""
+    async with exchange_running(users=(), time="real", **({"auto_open": DEPOSIT} | settings)) as running:
+        yield running.server
 
 
 def url_of(exchange: Exchange) -> str:
