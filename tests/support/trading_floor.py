@@ -66,6 +66,9 @@ class TradingFloor:
         quote = self.projections.market.quotes.get(instrument_id)
         return quote.terms if quote else None
 
+    def quote(self, instrument_id: InstrumentId) -> Quote | None:
+        return self.projections.market.quotes.get(instrument_id)
+
     # What a test does and asks.
 
     def do(self, command: Command) -> tuple[Event, ...]:
