@@ -128,12 +128,16 @@ class _Load:
         self._selector = selectors.DefaultSelector()
         self._left_to_send = plan.messages_max
         self._latencies: dict[str, array[int]] = {}
+        self._each: list[tuple[int, int]] = []
+        self._told_to_stop = False
         self._answers = 0
         self._clients: list[_Client] = []
         for own in plan.clients:
             client = _Client(plan, own)
             self._clients.append(client)
             self._selector.register(client.socket, selectors.EVENT_READ, client)
+        if plan.until_told:
+            self._selector.register(sys.stdin, selectors.EVENT_READ)
 
     def run(self) -> Measured:
         """Prepare, warm up, measure, and wait for what is on its way."""
@@ -143,7 +147,10 @@ class _Load:
             self._send(client, self._plan.in_flight, ask_again=0)
         self._keep_going(self._plan.warm_up_s)
         self._latencies.clear()
+        self._each.clear()
         self._answers = 0
+        if self._plan.until_told:
+            print("measuring", flush=True)
         pid = self._plan.pid
         begin, begin_busy, begin_server = time.perf_counter(), time.process_time(), cpu_seconds(pid)
         self._keep_going(self._plan.measure_s)
@@ -152,6 +159,7 @@ class _Load:
         if not self._latencies:
             raise LoadError(f"all {self._plan.messages_max} messages were answered before the measured time began")
         latencies, self._latencies = self._latencies, {}
+        each = tuple(self._each)
         self._drain()
         return Measured(
             messages=sum(map(len, latencies.values())),
@@ -160,6 +168,7 @@ class _Load:
             latencies={kind: percentiles(each) for kind, each in latencies.items()},
             busy=busy / seconds,
             server_cpu_s=server_cpu_s,
+            each=each,
         )
 
     def close(self) -> None:
@@ -193,7 +202,7 @@ class _Load:
     def _keep_going(self, seconds: float) -> None:
         """Answer each answer with the next messages until the time is over, or the messages are."""
         end = time.perf_counter() + seconds
-        while time.perf_counter() < end and any(client.sent for client in self._clients):
+        while time.perf_counter() < end and not self._told_to_stop and any(client.sent for client in self._clients):
             for client in self._ready():
                 answers, answered = client.take()
                 now = time.perf_counter_ns()
@@ -201,6 +210,8 @@ class _Load:
                 for _ in range(answered):
                     kind, sent_at = client.sent.popleft()
                     self._latencies.setdefault(kind, array("q")).append(now - sent_at)
+                    if self._plan.keeps_each:
+                        self._each.append((now, now - sent_at))
                 self._send(client, answered, ask_again=answers)
 
     def _send(self, client: _Client, count: int, *, ask_again: int) -> None:
@@ -209,9 +220,13 @@ class _Load:
         client.send_next(count, ask_again)
 
     def _ready(self) -> list[_Client]:
-        ready = [key.data for key, _ in self._selector.select(SILENCE_MAX_S)]
-        if not ready:
+        keys = [key for key, _ in self._selector.select(SILENCE_MAX_S)]
+        if not keys:
             raise LoadError(f"no answer came for {SILENCE_MAX_S:g} s")
+        ready = [key.data for key in keys if key.data is not None]
+        if len(ready) < len(keys):  # standard input ended
+            self._selector.unregister(sys.stdin)
+            self._told_to_stop = True
         return ready
 
 
@@ -246,7 +261,7 @@ def percentiles(latencies_ns: Iterable[int]) -> Percentiles:
 
 def main() -> None:
     """Run the plan on standard input, write what was measured to standard output."""
-    load = _Load(msgspec.json.decode(sys.stdin.buffer.read(), type=LoadPlan))
+    load = _Load(msgspec.json.decode(sys.stdin.buffer.readline(), type=LoadPlan))
     try:
         measured = load.run()
     finally:

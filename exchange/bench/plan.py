@@ -53,6 +53,10 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
     measure_s: float
     messages_max: int
     """The load ends early after so many messages of all clients together."""
+    keeps_each: bool = False
+    """Whether every single latency is told as well."""
+    until_told: bool = False
+    """Whether the measured time ends early when standard input does; a line then tells when it begins."""
 
 
 class Percentiles(Struct, frozen=True, kw_only=True):
@@ -83,8 +87,43 @@ class Measured(Struct, frozen=True, kw_only=True):
     server_cpu_s: float
     """Seconds of one core that the server used meanwhile, all its threads together; 0 where the system does not
     tell."""
+    each: tuple[tuple[int, int], ...] = ()
+    """Where the plan asks for it: of every message when it was answered, on the machine's own clock that all processes
+    share, and its latency, both in nanoseconds."""
 
     @property
     def per_second(self) -> float:
         """Messages answered per second."""
         return self.messages / self.seconds
+
+
+class CrowdPlan(Struct, frozen=True, kw_only=True):
+    """A crowd of clients that come in, stay, lose their lines at once and come back."""
+
+    port: int
+    """On 127.0.0.1."""
+    pid: int
+    """The server's process, whose memory is looked at."""
+    path: str
+    logins: tuple[str, ...]
+    """Each client's `req_login`."""
+    calm_s: float
+    """How long they stay in, after they were told to go on, before their lines are cut."""
+
+
+class Saw(Struct, frozen=True, kw_only=True):
+    """What became of a crowd; times from the first connection attempt to the last answer."""
+
+    opened_s: float
+    logged_in_s: float
+    cut_at_ns: int
+    """When the lines were cut, on the machine's own clock."""
+    resumed_s: float
+    full_steps: int
+    """How many of those who came back got the whole picture, and not the step from where they were."""
+    empty_kb: int
+    """The server's memory before anybody came, in KiB."""
+    calm_kb: int
+    """With everybody in."""
+    peak_kb: int
+    """The most it ever had."""

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 import exchange
 from exchange.bench.plan import LoadPlan, Measured
@@ -20,6 +21,9 @@ PACKAGES: Final = Path(exchange.__file__).resolve().parents[1]
 STOP_TIMEOUT_S: Final = 30.0
 LOAD_OVERHEAD_MAX_S: Final = 120.0
 """What a load may take beside its own seconds, for its logins and first orders."""
+
+
+Result = TypeVar("Result")
 
 
 class BenchError(Exception):
@@ -65,6 +69,52 @@ def run_load(plan: LoadPlan) -> Measured:
     except subprocess.TimeoutExpired as error:
         raise BenchError(f"the load generator was not done after {error.timeout:g} s") from error
     return msgspec.json.decode(done.stdout, type=Measured)
+
+
+class Waiting(Generic[Result]):
+    """A client process that runs: `result` tells it to end what it does, and gives what it says last."""
+
+    def __init__(self, process: subprocess.Popen[bytes], kind: type[Result], timeout_s: float) -> None:
+        self._process = process
+        self._kind = kind
+        self._timeout_s = timeout_s
+
+    def tell(self) -> None:
+        """Say to it that it may go on."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"\n")
+        self._process.stdin.flush()
+
+    def wait_for_line(self) -> None:
+        """Wait until it says that it has come to the point where it is waited for. Raises BenchError where it ends
+        instead."""
+        assert self._process.stdout is not None
+        if not self._process.stdout.readline():
+            self.result()
+
+    def result(self) -> Result:
+        """What it says on its last line. Raises BenchError with what it wrote where it failed."""
+        out, err = self._process.communicate(timeout=self._timeout_s)
+        if self._process.returncode:
+            raise BenchError(f"{self._process.args!r} failed: {err.decode(errors='replace')}")
+        return msgspec.json.decode(out, type=self._kind)
+
+
+@contextmanager
+def running_client(module: str, plan: Struct, kind: type[Result]) -> Iterator[Waiting[Result]]:
+    """A client process with its plan on standard input, which stays open until its result is asked for."""
+    pipe = subprocess.PIPE
+    command = _python("-m", module)
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=_environment())
+    assert process.stdin is not None
+    try:
+        process.stdin.write(msgspec.json.encode(plan) + b"\n")
+        process.stdin.flush()
+        yield Waiting(process, kind, LOAD_OVERHEAD_MAX_S)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def measure_load(figures: Figures, load: Load, users: BenchUsers, folder: Path) 
     with running_echo() as server:
         echo = run_load(_echo_plan(server, load))
     with running_server(data.path, "--auto-open", str(flows.DEPOSIT)) as server:
-        orders = run_load(_orders_plan(server, load, users))
+        orders = run_load(orders_plan(server, load, users))
     log = _log_shape(data.log_db)
     growing, in_place = write_growing(folder, log.commit_bytes), write_in_place(folder, log.commit_bytes)
 
@@ -107,7 +107,8 @@ def _echo_plan(server: Server, load: Load) -> LoadPlan:
     )
 
 
-def _orders_plan(server: Server, load: Load, users: BenchUsers) -> LoadPlan:
+def orders_plan(server: Server, load: Load, users: BenchUsers) -> LoadPlan:
+    """The load of real orders: by the first users, who trade with each other; by one alone with a house."""
     return LoadPlan(
         pid=server.pid,
         port=server.port,

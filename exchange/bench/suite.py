@@ -14,6 +14,7 @@ from exchange.bench.figures import SPREAD_MAX, Figures
 from exchange.bench.machine import MEMORY_FILESYSTEMS, describe_machine, describe_source, steadiness
 from exchange.bench.replaying import measure_replay
 from exchange.bench.socket_load import Load, measure_load
+from exchange.bench.storm import TRADERS, measure_storm
 from exchange.bench.users import BenchUsers
 
 FORMAT: Final = 1
@@ -35,9 +36,11 @@ class BenchSettings:
     clients: int = 100
     in_flight: int = 8
     core_commands: int = 50_000
+    crowd: int = 5_000
+    """Clients whose lines are cut at once."""
 
 
-QUICK: Final = BenchSettings(rounds=3, measure_s=1.0, warm_up_s=0.3, core_commands=10_000)
+QUICK: Final = BenchSettings(rounds=3, measure_s=1.0, warm_up_s=0.3, core_commands=10_000, crowd=500)
 """A first impression in half a minute."""
 
 
@@ -59,7 +62,7 @@ def run(settings: BenchSettings, told: Callable[[int, int], None] = lambda done,
     with tempfile.TemporaryDirectory(prefix="exchange-bench-") as name:
         folder = Path(name)
         machine = describe_machine(folder)
-        users = BenchUsers(folder / "users.db", max(settings.clients, 2))
+        users = BenchUsers(folder / "users.db", max(settings.clients, TRADERS + settings.crowd))
         for done in range(settings.rounds):
             told(done, settings.rounds)
             _round(figures, settings, users, folder)
@@ -84,6 +87,7 @@ def _round(figures: Figures, settings: BenchSettings, users: BenchUsers, folder:
     crowd = Load(clients=settings.clients, in_flight=settings.in_flight, **times)
     log = measure_load(figures, crowd, users, folder)
     measure_replay(figures, log)
+    measure_storm(figures, users, folder, crowd=settings.crowd, calm_s=settings.measure_s)
 
 
 def _warnings(figures: Figures, settings: BenchSettings, machine: dict[str, Any]) -> Iterator[str]:

@@ -43,7 +43,7 @@ async def _made(path: Path, count: int) -> list[str]:
         logins = []
         for number in range(count):
             user = await users.add(f"bench{number:03}", secrets.token_hex(16), account_id=f"B{number:03}")
-            token = await users.issue_token(user, LIFETIME)
+            token = (await users.issue_token(user, LIFETIME)).text
             login = {"aid": "req_login", "bid": "qaexchange", "user_name": user.name, "password": token}
             logins.append(orjson.dumps(login).decode())
         return logins

@@ -15,7 +15,7 @@ from exchange.bench.figures import Figure, Figures
 from exchange.bench.suite import BenchSettings
 from exchange.cli.main import app
 
-TINY = BenchSettings(rounds=2, measure_s=0.2, warm_up_s=0.1, clients=4, in_flight=2, core_commands=400)
+TINY = BenchSettings(rounds=2, measure_s=0.2, warm_up_s=0.1, clients=4, in_flight=2, core_commands=400, crowd=20)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,7 @@ def test_the_report_says_what_was_measured_and_on_what(report: dict[str, Any]) -
         "clients": 4,
         "in_flight": 2,
         "core_commands": 400,
+        "crowd": 20,
     }
     assert report["source"].keys() == {"release", "commit", "changed"}
     assert report["source"]["release"]
@@ -63,6 +64,8 @@ def test_the_figures_and_their_baselines_are_there(report: dict[str, Any]) -> No
         *(f"orders.4x2.order.{p}" for p in ("p50", "p90", "p99", "p999", "p99_to_p50")),
         *(f"disk.{load}.{how}.p50" for load in ("1x1", "4x2") for how in ("growing", "in_place")),
         *(f"replay.{stage}.per_second" for stage in ("read", "decode", "evolve", "fold", "whole", "redecide")),
+        *(f"storm.{phase}" for phase in ("open", "log_in", "resume", "memory.calm", "memory.peak")),
+        *(f"storm.other.{when}.{p}" for when in ("calm", "during") for p in ("p50", "p99")),
         *(f"core.{flow}.per_second" for flow in ("meeting", "resting")),
     ):
         assert figures[name]["median"] > 0, name
