@@ -38,7 +38,8 @@ def doctor(
     """
     from exchange.server.settings import Settings
 
-    settings = Settings.load(data=data, host=host, port=port)
+    # Nothing is served here: whether it may be in plain text is for the start to judge.
+    settings = Settings.load(data=data, host=host, port=port, insecure_plain=True)
     with progress("reading the log") as told:
         findings = list(_findings(DataFolder(data), settings.host, settings.port, settings.connections_max, told))
     if json:

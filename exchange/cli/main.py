@@ -13,13 +13,18 @@ from typer.core import TyperGroup
 
 from exchange.cli import log, users
 from exchange.cli.bench import bench
+from exchange.cli.bots import bots
 from exchange.cli.deposit import deposit
 from exchange.cli.doctor import doctor
 from exchange.cli.errors import status_of, text_of
+from exchange.cli.login import login, logout
+from exchange.cli.looking import account, book, orders, positions, quote, trades
 from exchange.cli.output import tell
 from exchange.cli.replay import replay
 from exchange.cli.serving import demo, serve
 from exchange.cli.state import state
+from exchange.cli.trading import buy, cancel, sell
+from exchange.cli.watch import watch
 
 EPILOG = (
     "Exit status: 0 done, 1 failed or damage found, 2 usage, 3 refused by the exchange, 4 server not reachable, "
@@ -64,6 +69,9 @@ app = typer.Typer(
 )
 app.command()(serve)
 app.command()(demo)
+app.command()(bots)
+for command in (login, logout, buy, sell, cancel, orders, trades, positions, account, quote, book, watch):
+    app.command()(command)
 app.add_typer(users.app, name="user")
 app.command()(deposit)
 app.add_typer(log.app, name="log")

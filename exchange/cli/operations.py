@@ -16,7 +16,7 @@ from exchange.gateway.notices import Language, code_of, text_of
 from exchange.server.data_folder import DataFolder, FolderLockedError
 
 if TYPE_CHECKING:
-    from exchange.cli.admin_client import AdminClient
+    from exchange.cli.server_client import ServerClient
     from exchange.server.operator import Done, Operator
 
 Result = TypeVar("Result")
@@ -30,7 +30,8 @@ class Receipt(NamedTuple):
 
     name: str
     account_id: str
-    log_seq: int
+    log_seq: int | None
+    """None for a user without an account."""
 
 
 class Operations(Protocol):
@@ -62,9 +63,9 @@ def operate(folder: DataFolder, language: Language, work: Callable[[Operations],
     while True:
         server = folder.running()
         if server is not None:
-            from exchange.cli.admin_client import AdminClient
+            from exchange.cli.server_client import Address, ServerClient
 
-            return work(ThroughServer(AdminClient(server, folder.read_admin_token(), language)))
+            return work(ThroughServer(ServerClient(Address.of(server), folder.read_admin_token(), language)))
         try:
             return work(OnFolder(folder, language))
         except FolderLockedError as error:
@@ -76,7 +77,7 @@ def operate(folder: DataFolder, language: Language, work: Callable[[Operations],
 class ThroughServer:
     """Asks the running server."""
 
-    def __init__(self, client: AdminClient) -> None:
+    def __init__(self, client: ServerClient) -> None:
         self._client = client
 
     def add_user(self, name: str, password: str, deposit: Decimal) -> Receipt:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from unicodedata import east_asian_width
 
 import orjson
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 Tell = Callable[[int, int], None]
 """Told (done, total) now and then."""
@@ -47,17 +51,9 @@ def print_json_items(head: dict[str, Any], name: str, items: Iterable[Any]) -> N
 
 def print_table(title: str, columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
     """Print a table with a heading; one without rows says so in a line."""
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for column in columns:
-        table.add_column(column.name, justify="right" if column.right else "left")
-    for row in rows:
-        # As Text: a user may be called [red].
-        table.add_row(*(Text(str(value)) for value in row))
+    table = rich_table(title, columns, rows)
     console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
     if table.row_count:
         console.print(table)
@@ -65,12 +61,34 @@ def print_table(title: str, columns: Sequence[Column], rows: Iterable[Sequence[o
         typer.echo(f"{title}: none")
 
 
+def rich_table(title: str, columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> Table:
+    """A table with a heading, to be printed or shown live."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True
+    )
+    for column in columns:
+        table.add_column(column.name, justify="right" if column.right else "left", no_wrap=True)
+    for row in rows:
+        # As Text: a user may be called [red].
+        table.add_row(*(Text(str(value)) for value in row))
+    return table
+
+
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:
     """Print names with their values, one per line, aligned."""
     pairs = [(name, str(value)) for name, value in facts]
-    width = max(len(name) for name, _ in pairs)
+    width = max(_columns(name) for name, _ in pairs)
     for name, value in pairs:
-        typer.echo(f"{name:<{width}}  {value}")
+        typer.echo(f"{name}{' ' * (width - _columns(name))}  {value}")
+
+
+def _columns(text: str) -> int:
+    """How wide a text is in a terminal, where a Chinese character takes two columns."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def tell(text: str) -> None:

@@ -68,12 +68,21 @@ TlsCertOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="PEM file with the certificate chain; then TLS only. [none]")
 ]
 TlsKeyOption = Annotated[Path | None, typer.Option(metavar="FILE", help="PEM file with its private key. [none]")]
+InsecurePlainOption = Annotated[
+    bool,
+    typer.Option(
+        "--insecure-plain", help="Speak plain HTTP on an address that other machines reach. [TLS is demanded]"
+    ),
+]
 HostsOption = Annotated[
     str | None,
     typer.Option(metavar="NAMES", help="Names, with commas, under which browsers may call. [see docs/settings.md]"),
 ]
 OriginsOption = Annotated[
     str | None, typer.Option(metavar="SITES", help="Sites, with commas, whose pages may call. [own pages only]")
+]
+BotsOption = Annotated[
+    bool, typer.Option("--bots", help="Let bots trade every contract, so that all of them have a market.")
 ]
 ServerJsonOption = Annotated[bool, typer.Option("--json", help="Print a JSON document per line instead of text.")]
 
@@ -86,11 +95,13 @@ def serve(
     demo: Annotated[
         bool, typer.Option("--demo", help="Bring demo users, and play recorded quotes into the book.")
     ] = False,
+    bots: BotsOption = False,
     auto_open: AutoOpenOption = None,
     durability: DurabilityOption = None,
     lang: ServerLanguageOption = None,
     tls_cert: TlsCertOption = None,
     tls_key: TlsKeyOption = None,
+    insecure_plain: InsecurePlainOption = False,
     hosts: HostsOption = None,
     origins: OriginsOption = None,
     json: ServerJsonOption = False,
@@ -116,16 +127,18 @@ def serve(
         language=lang and lang.value,
         tls_cert=tls_cert,
         tls_key=tls_key,
+        insecure_plain=insecure_plain or None,
         hosts=hosts,
         origins=origins,
     )
-    raise typer.Exit(run(settings, json=json))
+    raise typer.Exit(run(settings, bots=bots, json=json))
 
 
 def demo(
     data: ServerDataOption = None,
     host: HostOption = None,
     port: PortOption = None,
+    insecure_plain: InsecurePlainOption = False,
     market: MarketOption = None,
     auto_open: AutoOpenOption = None,
     durability: DurabilityOption = None,
@@ -136,6 +149,7 @@ def demo(
             parser=_parse_speed, metavar="X", help="1 plays the recorded quotes at their pace, 10 ten times faster."
         ),
     ] = 1.0,
+    bots: BotsOption = False,
     json: ServerJsonOption = False,
 ) -> None:
     """Run an exchange to play with.
@@ -152,8 +166,9 @@ def demo(
         port=port,
         market=market,
         demo=True,
+        insecure_plain=insecure_plain or None,
         auto_open=auto_open,
         durability=durability and durability.value,
         language=lang and lang.value,
     )
-    raise typer.Exit(run(settings, speed=speed, json=json))
+    raise typer.Exit(run(settings, speed=speed, bots=bots, json=json))

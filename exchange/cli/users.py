@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +13,7 @@ from exchange.cli.names import read_users
 from exchange.cli.operations import operate
 from exchange.cli.options import DEFAULT_DATA, DataOption, JsonOption, Language, LanguageOption
 from exchange.cli.output import Column, print_json, print_table, tell
+from exchange.cli.password import PasswordOption, PasswordStdinOption, read_password
 from exchange.cli.times import china_text, utc_text
 from exchange.cli.values import parse_yuan
 from exchange.server.data_folder import DataFolder
@@ -22,16 +22,6 @@ from exchange.server.users import check_name
 app = typer.Typer(no_args_is_help=True, help="Add and list users, set passwords, whether a server runs or not.")
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The name to log in with.")]
-PasswordOption = Annotated[
-    str | None,
-    typer.Option(
-        envvar="EXCHANGE_PASSWORD",
-        show_envvar=True,
-        metavar="PW",
-        help="The password. On the command line others may see it in the list of processes.",
-    ),
-]
-PasswordStdinOption = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
 @app.command()
@@ -122,21 +112,11 @@ def _check_name(name: str) -> None:
 
 
 def _read_password(given: str | None, from_stdin: bool, name: str) -> str:
-    """The password by one of the four ways. Raises UsageError where there is none, or where it can be none."""
+    """A new password for a user. Raises UsageError where there is none, or where it can be none."""
     # argon2 comes with it; not for `--help`.
     from exchange.server.passwords import password_bytes
 
-    if from_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
-    elif given is not None:
-        password = given
-    elif sys.stdin.isatty():
-        password = typer.prompt(f"Password for {name}", hide_input=True, confirmation_prompt=True)
-    else:
-        raise UsageError(
-            "there is no password: give --password, or --password-stdin and a line on standard input, "
-            "or EXCHANGE_PASSWORD in the environment, or call this from a terminal"
-        )
+    password = read_password(given, from_stdin, f"Password for {name}", twice=True)
     try:
         password_bytes(password)
     except ValueError as error:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Final
 
 import typer
 
 from exchange.domain.values import money_from_decimal
+from exchange.server.times import parse_time as parse_iso_time
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_FRACTION = re.compile(r"[.,](\d+)")
 _ROOT = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -57,6 +54,18 @@ def parse_yuan(text: str) -> Decimal:
     return yuan
 
 
+def parse_price(text: str) -> Decimal:
+    """A price in yuan, which may be zero or below where a contract allows it; at most six decimals."""
+    try:
+        price = Decimal(text)
+        money_from_decimal(price)
+    except InvalidOperation:
+        raise typer.BadParameter(f"{text!r} is no price: write yuan, such as 47990 or 0.5") from None
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return price
+
+
 def parse_place(text: str) -> Place:
     """A log_seq in digits, or an ISO time with its zone."""
     return Place(log_seq=_log_seq(text)) if _is_number(text) else Place(at_ns=parse_time(text))
@@ -64,21 +73,10 @@ def parse_place(text: str) -> Place:
 
 def parse_time(text: str) -> int:
     """ISO time with its zone, to the nanosecond, as ns since 1970 UTC."""
-    fraction = _FRACTION.search(text)
     try:
-        time = datetime.fromisoformat(_FRACTION.sub("", text, count=1))
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is neither a log_seq in digits nor an ISO time such as 2026-10-06T14:30:00+08:00"
-        ) from None
-    if time.tzinfo is None:
-        raise typer.BadParameter(
-            f"the time {text} has no zone, so it names another moment in each country: "
-            f"write {text}+08:00 for China or {text}Z for UTC"
-        )
-    # `datetime` keeps microseconds only, and the log's own times, as `log tail` prints them, have nine digits.
-    fraction_ns = int(fraction[1][:9].ljust(9, "0")) if fraction else 0
-    return (time - _EPOCH) // timedelta(seconds=1) * 1_000_000_000 + fraction_ns
+        return parse_iso_time(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def parse_range(text: str) -> Range:

@@ -24,7 +24,7 @@ def test_a_table_in_a_pipe_is_neither_cut_nor_wrapped(capsys: pytest.CaptureFixt
     print_table("Words", (Column("word"), Column("count", right=True)), [["w" * 300, 7], ["[red]", 10]])
     title, names, rule, *rows = (line.rstrip() for line in capsys.readouterr().out.splitlines())
     assert (title, names.split(), set(rule)) == ("Words", ["word", "count"], {"─"})
-    assert rows == ["w" * 300 + "       7", "[red]" + " " * 295 + "      10"]
+    assert rows == ["w" * 300 + "      7", "[red]" + " " * 295 + "     10"]
 
 
 def test_a_table_without_rows_says_so(capsys: pytest.CaptureFixture[str]) -> None:

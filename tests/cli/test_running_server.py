@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from exchange.cli import operations
-from exchange.cli.admin_client import AdminClient
 from exchange.cli.errors import NotReachableError
+from exchange.cli.server_client import Address, ServerClient
 from exchange.domain.values import YUAN
 from exchange.server.data_folder import DataFolder
 from tests.cli.harness import CHECKOUT, DEADLINE_S, HEAD, PROGRAM, document, invoke, run
@@ -121,7 +121,7 @@ async def test_a_server_that_stopped_between_looking_and_asking_was_not_reached(
         server, token = folder.running(), folder.read_admin_token()
         assert server is not None
     with pytest.raises(NotReachableError):
-        operations.ThroughServer(AdminClient(server, token, "en")).add_user("carol", "pw", Decimal(0))
+        operations.ThroughServer(ServerClient(Address.of(server), token, "en")).add_user("carol", "pw", Decimal(0))
     status, _, _ = await command("user", "add", "carol", "--password", "pw", "--data", data)
     assert status == 0
 

@@ -1,4 +1,4 @@
-"""What the operator's client makes of every answer, and of none."""
+"""What the command line makes of every answer of a server, and of none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from exchange.cli.admin_client import AdminClient
 from exchange.cli.errors import (
     CliError,
     FailedError,
@@ -23,14 +22,15 @@ from exchange.cli.errors import (
     UnknownOutcomeError,
     UsageError,
 )
+from exchange.cli.server_client import Address, ServerClient
 from exchange.gateway.notices import Language
 from exchange.server.data_folder import ServerInfo
 
 
-def client_of(port: int, language: Language = "en") -> AdminClient:
+def client_of(port: int, language: Language = "en") -> ServerClient:
     started_at = datetime(2027, 1, 15, tzinfo=UTC)
     server = ServerInfo(pid=1, host="127.0.0.1", port=port, scheme="http", started_at=started_at, log_id="L1")
-    return AdminClient(server, "secret", language)
+    return ServerClient(Address.of(server), "secret", language)
 
 
 @contextmanager
@@ -109,7 +109,8 @@ def test_an_answer_may_have_no_content() -> None:
         (503, error("OUTCOME_UNKNOWN"), UnknownOutcomeError, "Look before you try again"),
         (500, error("INTERNAL"), UnknownOutcomeError, "Look before you try again"),
         (500, b"Internal Server Error", UnknownOutcomeError, "no answer came"),
-        (401, error("ADMIN_TOKEN"), FailedError, "words"),
+        (401, error("NOT_LOGGED_IN"), TurnedDownError, "words"),
+        (403, error("ROLE_MAY_NOT"), TurnedDownError, "words"),
         (429, error("TOO_MANY_ATTEMPTS"), FailedError, "words"),
         (404, b'{"detail":"Not Found"}', FailedError, "another version"),
     ],
@@ -154,7 +155,7 @@ def test_a_connection_that_breaks_after_the_request_leaves_the_outcome_unknown(
 
 
 def test_a_server_that_does_not_answer_in_time_leaves_the_outcome_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exchange.cli.admin_client.ANSWER_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("exchange.cli.server_client.ANSWER_TIMEOUT_S", 0.05)
     given_up = threading.Event()
     with breaking(lambda _: check_that(given_up.wait(60))) as port:
         with pytest.raises(UnknownOutcomeError):
