@@ -8,13 +8,15 @@ who waits for quotes is woken at most every `quote_interval_s`, who waits for ma
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import Final, TypeVar
 
 from exchange.domain.events import CommandRefused, Facts, OrderRefused
+from exchange.domain.rejections import RejectReason
 from exchange.domain.values import AccountId, InstrumentId
 from exchange.gateway.conversation import Conversation
 from exchange.gateway.notices import Code, code_of
+from exchange.gateway.surroundings import Level
 from exchange.server.deadlines import DeadlineLine, LoopClock, TimerHandle
 from exchange.server.sequencer import DurableEntry
 from projections.fold import Projections
@@ -55,6 +57,13 @@ class Publisher:
         self._logins: DeadlineLine[Conversation] = DeadlineLine(login_deadline_s, Conversation.login_late, clock)
         self.steps = 0
         """Steps made since the start."""
+        self.refusals: Counter[RejectReason] = Counter()
+        """Commands refused since the start, by the rule that they broke."""
+
+    @property
+    def parked_peeks(self) -> int:
+        """Peeks that wait for news."""
+        return len(self._peeks)
 
     def publish(self, entries: list[DurableEntry]) -> None:
         """Fold durable entries, in order, and wake the conversations of the users they touch."""
@@ -64,7 +73,10 @@ class Publisher:
             changed.update(dict.fromkeys(news.accounts))
             self._plan_quotes(news.instruments)
             for event in entry.events:
-                if isinstance(event, REFUSALS) and event.account_id in self._members:
+                if not isinstance(event, REFUSALS):
+                    continue
+                self.refusals[event.reason] += 1
+                if event.account_id in self._members:
                     self._tell_refusal(event)
                     # A refused cancel changes no view: the notice alone is the news.
                     changed[event.account_id] = None
@@ -84,12 +96,16 @@ class Publisher:
         for conversation in self._members[event.account_id]:
             conversation.notify("ERROR", code_of(event.reason), event.facts)
 
-    def tell_all(self, code: Code, facts: Facts) -> None:
-        """A warning to everybody who is logged in; those who wait for news get it at once."""
+    def tell_all(self, code: Code, facts: Facts, level: Level = "WARNING") -> int:
+        """A notice to everybody who is logged in; those who wait for news get it at once. Returns how many
+        connections were told."""
+        told = 0
         for members in self._members.values():
             for conversation in members:
-                conversation.notify("WARNING", code, facts)
+                conversation.notify(level, code, facts)
                 self._wake(conversation)
+                told += 1
+        return told
 
     # What conversations tell of themselves.
 
@@ -111,6 +127,12 @@ class Publisher:
             self._forget(self._subscribers, instrument_id, conversation)
         for instrument_id in added:
             self._subscribers.setdefault(instrument_id, {})[conversation] = None
+
+    def subscribed_elsewhere(self, conversation: Conversation) -> int:
+        """How many quotes its user's other connections are woken for, all together."""
+        assert conversation.user is not None, "nobody subscribes who is not logged in"
+        members = self._members.get(conversation.user.account_id, ())
+        return sum(len(each.subscriptions) for each in members if each is not conversation)
 
     def parked(self, conversation: Conversation) -> None:
         """It waits for news: not longer than the peek timeout, and for marks once their interval is over."""

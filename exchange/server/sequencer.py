@@ -117,6 +117,16 @@ class Sequencer:
         """Entries decided but not yet durable."""
         return len(self._waiting)
 
+    @property
+    def decided_log_seq(self) -> int:
+        """The end of what is decided, durable or not."""
+        return self._log_seq
+
+    @property
+    def oldest_waiting_ns(self) -> int:
+        """How long the oldest entry that is not durable has waited; 0 where none does."""
+        return max(0, self._clock_ns() - self._waiting[0].entry.at_ns) if self._waiting else 0
+
     def submit(
         self, command: Command, *, actor: str, client_id: str = "", origin: str, answer: Answer | None = None
     ) -> NotTaken | None:

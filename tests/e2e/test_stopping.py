@@ -12,7 +12,7 @@ import pytest
 from eventstore.faults import Fault, FaultyStore
 from eventstore.model import Durability, StoreError
 from eventstore.sqlite import SqliteStore
-from exchange.server import app
+from exchange.server import home
 from exchange.server.data_folder import DataFolder
 from tests.e2e.traders import Trader, check_acknowledged
 from tests.support.diff_client import DEADLINE_S, DiffClient
@@ -121,7 +121,7 @@ async def test_an_order_whose_append_failed_gets_its_one_outcome_after_the_resta
         return stores[-1]
 
     with monkeypatch.context() as patch:
-        patch.setattr(app, "SqliteStore", open_store)
+        patch.setattr(home, "SqliteStore", open_store)
         async with running(tmp_path) as exchange, DiffClient.connect(url_of(exchange)) as client:
             mirror = await client.login("alice")
             await client.insert("before", "BUY", 3600)

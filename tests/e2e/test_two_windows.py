@@ -102,7 +102,7 @@ async def test_cash_that_the_operator_pays_in_shows_in_both_windows(
         answer = await api.post(
             "/api/v1/admin/deposits",
             json={"user": "alice", "amount": "0.25"},
-            headers={"Authorization": f"Bearer {exchange.folder.read_admin_token()}"},
+            headers={"Authorization": f"Bearer {exchange.home.read_admin_token()}"},
         )
     assert answer.status_code == 201
     for window in windows:

@@ -130,14 +130,14 @@ async def test_a_market_file_that_is_none_keeps_it_from_starting_before_anything
     exchange = Exchange(Settings.load(data=tmp_path / "data", port=0, market=market))
     with pytest.raises(MarketFileError):
         await exchange.start()
-    assert not exchange.folder.path.exists()
+    assert not (tmp_path / "data").exists()
 
 
 async def test_a_folder_that_somebody_has_is_left_to_them(tmp_path: Path) -> None:
     async with running(tmp_path) as first:
         with pytest.raises(FolderLockedError, match=str(first.port.port)):
             await Exchange(Settings.load(data=tmp_path, port=0)).start()
-        assert first.folder.running() is not None
+        assert DataFolder(tmp_path).running() == first.server
         async with DiffClient.connect(url_of(first)) as client:
             await client.login("alice")
 
@@ -216,5 +216,5 @@ async def test_a_stop_disconnects_everybody_and_withdraws_what_was_published(tmp
                 await client.recv()
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 1012
-        assert exchange.folder.running() is None
-        assert not exchange.folder.admin_token.exists()
+        assert DataFolder(tmp_path).running() is None
+        assert not DataFolder(tmp_path).admin_token.exists()

@@ -104,4 +104,4 @@ async def test_an_exchange_that_failed_is_not_told_of_twice(
         await exchange.failed
     await demo.stop()
     told = [record.name for record in caplog.records if record.levelno >= logging.WARNING]
-    assert told == ["exchange.app"]
+    assert told == ["exchange.appending"]

@@ -12,6 +12,7 @@ one `random.Random(seed)`, so a seed is a whole history, and a red run is repeat
     network         one connection: frames on their way, in both directions
     life            one life of the exchange's process, from recovery to its end
     client          a client program: a mirror, what it sent, what it was told
+    dialects        both dialects, as a client reads them
     talk            what clients say
     world           all of these together, and everything that can happen between them
     client_actions, machine_actions, actions

@@ -11,6 +11,7 @@ import orjson
 
 from exchange.gateway.notices import Code
 from projections.merge_patch import merge_patch
+from tests.simulation.dialects import GUIDE, Spoken
 from tests.simulation.market import Trader
 from tests.simulation.network import Link
 
@@ -44,6 +45,7 @@ class Kept(NamedTuple):
     log_id: str
     epoch: int
     """Which life of the exchange gave it."""
+    spoken: Spoken
 
 
 class Step(NamedTuple):
@@ -53,7 +55,8 @@ class Step(NamedTuple):
     version: int | None
     full: bool
     answers_login: bool
-    """Whether it is the answer to a login, granted or refused: such an answer comes unasked."""
+    """Whether it is the answer to a login, granted or refused: such an answer comes unasked, but to a login that came
+    in the address."""
 
 
 class Client:
@@ -69,6 +72,8 @@ class Client:
         """Whether it takes every frame for the answer to its peek, and peeks again. Others know that the answer to a
         login comes unasked, and that their peek still waits."""
         self.link: Link | None = None
+        self.spoken = GUIDE
+        """The dialect of its mirror."""
         self.mirror: dict[str, Any] = {}
         self.version = -1
         self.log_id = ""
@@ -78,6 +83,8 @@ class Client:
         """What the login in hand claims to hold."""
         self.logged_in = False
         self.logins_unanswered = 0
+        self.answer_waits = False
+        """Whether it came by an address that logs it in, and knows that the answer waits for its peek."""
         self.has_peeked = False
         """Whether it believes that a peek of its waits."""
         self.wanted: tuple[str, ...] | None = None
@@ -101,8 +108,7 @@ class Client:
     @property
     def branch(self) -> dict[str, Any]:
         """Its user's part of the mirror."""
-        branch: dict[str, Any] = self.mirror.get("trade", {}).get(self.trader.name, {})
-        return branch
+        return self.spoken.branch(self.mirror, self.trader.name)
 
     @property
     def unconfirmed(self) -> list[str]:
@@ -112,17 +118,24 @@ class Client:
     def keep(self) -> None:
         """Put a copy of the mirror away."""
         if self.version >= 0:
-            self.kept.append(Kept(copy.deepcopy(self.mirror), self.version, self.log_id, self.epoch))
+            self.kept.append(Kept(copy.deepcopy(self.mirror), self.version, self.log_id, self.epoch, self.spoken))
+
+    def speak(self, spoken: Spoken) -> None:
+        """Its mirror is of this dialect from now on; one of another is put away."""
+        if self.spoken is not spoken:
+            self.keep()
+            self.spoken, self.mirror, self.version = spoken, {}, -1
 
     # Connections.
 
     def connected(self, link: Link) -> None:
         """A connection stands; nothing was said on it."""
         self.link = link
+        self.speak(link.spoken)
         self.logged_in = self.has_peeked = False
-        self.logins_unanswered = 0
+        self.answer_waits = bool(link.query)
+        self.logins_unanswered = int(self.answer_waits)
         self.wanted = None
-        self.resumed = None
 
     def disconnected(self) -> None:
         """The connection is over."""
@@ -149,10 +162,14 @@ class Client:
         if "version" in frame:
             self.version = frame["version"]
             self.epoch = epoch
-        if self._asks_again or not results:
+            for order_id in self.branch.get("orders", ()):
+                self.acknowledged[order_id] = None
+        if results:
+            was_asked = self.answer_waits and results[0]["code"] == Code.LOGIN_OK
+            self.answer_waits = False
+            self.has_peeked = self.has_peeked and not (self._asks_again or was_asked)
+        else:
             self.has_peeked = False
-        for order_id in self.branch.get("orders", ()):
-            self.acknowledged[order_id] = None
         return Step(patches, frame.get("version"), frame.get("full", False), bool(results))
 
     def _take_notices(self) -> None:

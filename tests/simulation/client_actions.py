@@ -25,6 +25,10 @@ def come(world: World) -> None:
     if not away:
         return
     client = world.random.choice(away)
+    if world.random.random() < 0.25:
+        world.connect_by_address(client, right=world.random.random() < 0.9)
+        world.peek(client)
+        return
     world.connect(client)
     while world.random.random() < 0.35:
         _talk_too_early(world, client)
@@ -46,7 +50,8 @@ def log_in(world: World, client: Client) -> None:
     if world.random.random() < 0.1:
         world.seen["wrong secret"] += 1
         world.log_in(client, secret="wrong")
-    world.choose_mirror(client)
+    assert client.link is not None
+    world.choose_mirror(client, client.link.spoken)
     world.log_in(client)
     while world.random.random() < 0.4:
         # Not waiting for the answer: these texts wait while the password is being checked.
@@ -186,6 +191,7 @@ def talk_nonsense(world: World) -> None:
     password = Said(b'{"aid":"change_password","old_password":"a","new_password":"b"}')
     says: tuple[Said, ...] = (
         world.random.choice(talk.NONSENSE),
+        world.random.choice(talk.ODDITIES),
         talk.wrong_order(client, world.random),
         talk.foreign_order(client, world.random),
         talk.PING,

@@ -12,6 +12,7 @@ from exchange.domain.position import PositionSide
 from exchange.domain.values import YUAN, InstrumentId
 from exchange.domain.words import ALIVE, BUY, OPEN, SELL, Direction
 from tests.simulation.broken import require
+from tests.simulation.dialects import Spoken
 from tests.simulation.market import TRADERS
 
 
@@ -64,22 +65,23 @@ def _check_frozen_lots(orders: list[Order], held: HeldPosition, side: PositionSi
     require(frozen == lots <= side.lots, 6, f"{frozen} of {side.lots} lots are frozen, orders close {lots}")
 
 
-def compare(
-    state: ExchangeState, views: dict[str, dict[str, Any]], quotes: dict[str, list[tuple[int, dict[str, Any]]]]
-) -> None:
-    """State and views are two folds of one log: what both know must agree. Views by name, quotes with their history."""
+def compare(state: ExchangeState, spoken: Spoken, views: dict[str, dict[str, Any]]) -> None:
+    """State and views are two folds of one log: what both know must agree. Views by name."""
     for trader in TRADERS:
         account = state.accounts.get(trader.account_id)
         if account is not None:
-            _compare_account(account, views[trader.name])
+            _compare_account(account, spoken, views[trader.name], spoken.account(views[trader.name], trader.name))
+
+
+def compare_quotes(state: ExchangeState, quotes: dict[str, list[tuple[int, dict[str, Any]]]]) -> None:
+    """The same of quotes, which come with their history."""
     for instrument_id, history in quotes.items():
         held = [account.positions.get(InstrumentId(instrument_id)) for account in state.accounts.values()]
         longs, shown = sum(each.position.long.lots for each in held if each), history[-1][1]["open_interest"]
         require(longs == shown, 6, f"{instrument_id} has the open interest {longs}, shown are {shown}")
 
 
-def _compare_account(account: TradingAccount, view: dict[str, Any]) -> None:
-    shown = view["accounts"]["CNY"]
+def _compare_account(account: TradingAccount, spoken: Spoken, view: dict[str, Any], shown: dict[str, Any]) -> None:
     for name, value in (("balance", balance(account)), ("available", _available(account))):
         require(shown[name] == value / YUAN, 1, f"{account.account_id} has {name} {value}, shown is {shown[name]}")
     for instrument_id, held in account.positions.items():
@@ -90,7 +92,8 @@ def _compare_account(account: TradingAccount, view: dict[str, Any]) -> None:
         worded = view["orders"].get(order_id)
         if isinstance(order, Order) and (worded is not None or order.status is ALIVE):
             require(worded is not None, 1, f"the working order {order_id} is not shown")
-            require(worded["volume_left"] == order.lots_left, 1, f"{order_id} has {order.lots_left} left, not {worded}")
+            filled = order.accepted.lots - order.lots_left
+            require(spoken.filled(worded) == filled, 1, f"{filled} lots of {order_id} are filled, shown is {worded}")
 
 
 def _available(account: TradingAccount) -> int:

@@ -9,12 +9,14 @@ from typing import Final
 import orjson
 
 from eventstore.memory import MemoryDisk
-from exchange.gateway.conversation import INBOX_MAX, NOTICES_MAX
+from exchange.gateway.conversation import INBOX_MAX
 from exchange.gateway.notices import Code
+from exchange.gateway.steps import NOTICES_MAX
 from exchange.server import recovery
 from projections.merge_patch import same_json
 from tests.simulation.broken import LawBrokenError, require
 from tests.simulation.client import Client, Step
+from tests.simulation.dialects import check_identity
 from tests.simulation.life import WAITING_MAX, Life
 from tests.simulation.market import BY_NAME, LISTED, TRADERS
 from tests.simulation.network import Link, Sent
@@ -31,12 +33,13 @@ def check_frame(oracle: Oracle, link: Link, text: bytes) -> None:
     if "version" in frame:
         version = frame["version"]
         require(version <= oracle.log_seq, 1, f"{client} is told version {version}, {oracle.log_seq} is durable")
-        require(version in oracle.trades, 5, f"{client} is told version {version}, where no entry ends")
+        require(version in oracle.views, 5, f"{client} is told version {version}, where no entry ends")
     for trader in TRADERS:
         for canary in trader.canaries if trader is not client.trader else ():
             told = canary in text and canary not in client.quoted
             require(not told, 9, f"{client} is told {canary!r}: {text!r}")
     if frame["aid"] == "rtn_data":
+        link.spoken.check_order(frame["data"])
         _check_notices(link, frame["data"])
 
 
@@ -44,7 +47,9 @@ def _check_notices(link: Link, patches: list[Picture]) -> None:
     """Notices are given no more often than they are owed: a refusal only once its event is durable."""
     notices = [notice for patch in patches for notice in (patch.get("notify") or {}).items()]
     require(len(notices) <= NOTICES_MAX, 10, f"{len(notices)} notices in one step")
-    if not any(notice_id == "auth_result" for notice_id, _ in notices):
+    result = next((notice for notice_id, notice in notices if notice_id == "auth_result"), None)
+    answers_address, link.answer_waits = link.answer_waits and result is not None, link.answer_waits and result is None
+    if result is None or (answers_address and result["code"] == Code.LOGIN_OK):
         require(link.writable, 10, f"{link.client} is sent a step while it does not read")
         link.peeks -= 1
         require(link.peeks >= 0, 10, f"{link.client} is sent a step that it did not ask for")
@@ -63,7 +68,8 @@ def check_step(oracle: Oracle, client: Client, sent: Sent, step: Step, version_b
         return
     goes_on = step.version >= version_before or step.full
     require(goes_on, 5, f"{client} went back from {version_before} to {step.version}")
-    check_mirror(client, oracle.picture(client.trader.name, step.version, sent.subscriptions), step.version)
+    check_mirror(client, oracle.picture(client, step.version, sent.subscriptions), step.version)
+    check_identity(client.spoken.account(client.branch, client.trader.name))
     echo = client.mirror.get("ins_list", "")
     require(echo == ",".join(sent.subscriptions), 5, f"{client} has {sent.subscriptions} and is told {echo}")
     _check_fills(client)
@@ -75,7 +81,7 @@ def _check_fills(client: Client) -> None:
     for trade in client.branch["trades"].values():
         filled[trade["order_id"]] += trade["volume"]
     for order_id, order in client.branch["orders"].items():
-        lots = 0 if order["status"] == "REJECTED" else order["volume_orign"] - order["volume_left"]
+        lots = 0 if order["status"] == "REJECTED" else client.spoken.filled(order)
         traded = filled.pop(order_id)
         require(lots == traded, 5, f"{client} sees {lots} lots of {order_id} filled, and trades of {traded}")
     require(not filled, 5, f"{client} sees trades of {list(filled)}, and not these orders")
@@ -110,7 +116,8 @@ def check_bounds(life: Life) -> None:
     require(life.sequencer.waiting <= WAITING_MAX, 10, f"{life.sequencer.waiting} entries wait")
     for conversation in life.links:
         require(len(conversation._inbox) <= INBOX_MAX, 10, f"{len(conversation._inbox)} texts in an inbox")
-        require(len(conversation._notices) <= NOTICES_MAX, 10, f"{len(conversation._notices)} notices kept")
+        kept = len(conversation._steps._notices)
+        require(kept <= NOTICES_MAX, 10, f"{kept} notices kept")
     publisher = life.publisher
     groups = [*publisher._members.values(), *publisher._subscribers.values(), publisher._due]
     lines = [line._due for line in (publisher._peeks, publisher._marks, publisher._logins)]
@@ -129,9 +136,9 @@ def check_at_rest(oracle: Oracle, life: Life, disk: MemoryDisk, clients: list[Cl
     again = recovery.recover(life.log.store)
     require(live == again.state_hash.value(), 4, f"live and replayed states differ at {log_seq}")
     require(again.log_seq == log_seq, 2, f"a recovery reaches {again.log_seq} of {log_seq}")
-    for name, picture in oracle.trades[log_seq].items():
-        worded = oracle.word(again.projections, BY_NAME[name])
-        require(same_json(worded, picture), 4, f"the replayed view of {name} is not the view at {log_seq}")
+    for (spoken, name), picture in oracle.views[log_seq].items():
+        worded = oracle.word(again.projections, BY_NAME[name], spoken)
+        require(same_json(worded, picture), 4, f"the replayed {spoken} view of {name} is not the view at {log_seq}")
     for client in clients:
         _check_client_at_rest(oracle, client)
 
@@ -145,7 +152,7 @@ def _check_client_at_rest(oracle: Oracle, client: Client) -> None:
     # A contract that was listed after the subscription is not part of it; of the others all are.
     known = (*(terms.instrument_id for terms in LISTED), *link.conversation.subscriptions)
     wanted = tuple(name for name in dict.fromkeys(client.wanted or ()) if name in known)
-    check_mirror(client, oracle.picture(client.trader.name, oracle.log_seq, wanted), oracle.log_seq)
+    check_mirror(client, oracle.picture(client, oracle.log_seq, wanted), oracle.log_seq)
     for order_id in (*client.orders, *client.acknowledged):
         count = oracle.first_orders[client.trader.account_id, order_id]
         require(count == 1, 7, f"order {order_id} of {client} is {count} times in the log")
@@ -160,8 +167,9 @@ def recognize(seen: Counter[str], client: Client, step: Step, quotes_before: Pic
     seen["full step"] += step.full
     seen["full step on a running connection"] += step.full and not step.answers_login
     seen["peek timeout"] += not step.patches
-    branches = [patch["trade"][client.trader.name] for patch in step.patches if patch.get("trade")]
-    seen["step for marks alone"] += any("orders" not in each and "positions" in each for each in branches)
+    parts = {part for patch in step.patches for part in client.spoken.branch(patch, client.trader.name)}
+    seen["step for marks alone"] += "orders" not in parts and "positions" in parts
+    seen[f"step in {client.spoken}"] += 1
     quotes = client.mirror.get("quotes", {})
     for instrument_id, quote in quotes_before.items():
         if instrument_id not in quotes:

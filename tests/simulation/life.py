@@ -14,7 +14,6 @@ from eventstore.model import RecordedEntry, StoreError
 from exchange.domain.commands import Command, OpenAccount, RegisterInstrument
 from exchange.domain.events import CommandRefused, OrderRefused
 from exchange.gateway.conversation import Conversation
-from exchange.gateway.dialects.guide import GuideDialect
 from exchange.gateway.notices import Code, code_of
 from exchange.gateway.surroundings import User
 from exchange.server import recovery
@@ -35,8 +34,6 @@ WAITING_MAX: Final = 12
 """Entries that may wait for the disk: few, so that the exchange is busy now and then."""
 WAITING_FOR_CANCELS: Final = 3
 
-DIALECT: Final = GuideDialect("en")
-
 
 class _Login(NamedTuple):
     conversation: Conversation
@@ -56,6 +53,8 @@ class Desk:
         """Logins whose passwords are being checked."""
         self.owe: Callable[[Conversation, Code], None] = lambda conversation, code: None
         """Told of every notice that a conversation must give for what was asked here."""
+        self.differs: Callable[[Conversation], None] = lambda conversation: None
+        """Told of every conversation whose client is said to have another history."""
         self.asked: Callable[[Conversation], None] = lambda conversation: None
         """Told of every conversation that has a command decided."""
 
@@ -76,6 +75,16 @@ class Desk:
         """Check a login, when the simulator comes to it."""
         self.checking.append(_Login(conversation, name, secret))
 
+    def authenticate_ticket(self, conversation: Conversation, name: str, ticket: str) -> None:
+        """Check a ticket: `ticket of` and the name, once for each connection."""
+        trader = BY_NAME.get(name)
+        if trader is None or ticket != f"ticket of {name}":
+            conversation.login_failed(Code.WRONG_LOGIN)
+        elif trader.account_id in self._sequencer.state.accounts:
+            conversation.login_succeeded(trader.user)
+        else:
+            self._open_account(conversation, trader)
+
     def change_password(self, conversation: Conversation, user: User, old: str, new: str) -> None:
         """Passwords stay as they are, so that clients can go on using them; only the answer is played."""
         self.owe(conversation, Code.PASSWORD_CHANGED)
@@ -84,6 +93,7 @@ class Desk:
 
     def history_differs(self, conversation: Conversation) -> None:
         """The notice is the conversation's to give."""
+        self.differs(conversation)
         self.owe(conversation, Code.HISTORY_DIFFERS)
 
     def check(self, login: _Login) -> None:
@@ -145,6 +155,7 @@ class Life:
         self.desk = Desk(self.sequencer, self.clock, head.log_id, head.epoch)
         self.desk.owe = self._owe
         self.desk.asked = self._check_open
+        self.desk.differs = self._check_differs
         self.links: dict[Conversation, Link] = {}
         """Connections whose end the conversation has not been told of, in the order in which they came."""
         self.has_failed = False
@@ -168,9 +179,10 @@ class Life:
     def accept(self, link: Link) -> None:
         """A client connects."""
         self._connections += 1
-        conversation = Conversation(self._connections, link, self.desk, self.publisher, DIALECT)
+        conversation = Conversation(self._connections, link, self.desk, self.publisher, link.spoken.dialect)
         link.conversation = conversation
         self.links[conversation] = link
+        conversation.on_address(link.query)
 
     def hear(self, link: Link) -> Said | None:
         """The next text of a connection arrives; None where nobody listens any more, and it is lost."""
@@ -273,6 +285,15 @@ class Life:
     def _check_open(self, conversation: Conversation) -> None:
         link = self.links[conversation]
         require(link.closed is None, 10, f"{link.client} is obeyed on a connection that was ended with {link.closed}")
+
+    def _check_differs(self, conversation: Conversation) -> None:
+        """An alarm is one: the client does claim another log, or a place that this one has not reached."""
+        link = self.links[conversation]
+        claim = link.resumed
+        require(claim is not None, 5, f"{link.client} claimed nothing, and is told that it is wrong")
+        assert claim is not None
+        is_ours = claim.log_id.startswith(f"{self.desk.log_id}.") and claim.version <= self.sequencer.durable_log_seq
+        require(not is_ours, 5, f"{link.client} claims {claim.log_id} at {claim.version}, and is told that it is wrong")
 
     def _end_closed(self) -> None:
         """Conversations that ended their connection are told of its end in a pass of its own, as the socket does."""

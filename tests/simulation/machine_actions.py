@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from eventstore.faults import Fault
-from exchange.domain.commands import Deposit, RegisterInstrument, Withdraw
+from exchange.domain.commands import Deposit, RegisterInstrument, RestoreAccount, SuspendAccount, Withdraw
 from exchange.domain.values import Money
 from tests.simulation.life import PEEK_TIMEOUT_S
-from tests.simulation.market import LISTED_LATER, TRADERS
+from tests.simulation.market import LISTED_LATER, TRADERS, Trader
 from tests.simulation.world import World
 
 
@@ -22,17 +22,25 @@ def check_login(world: World) -> None:
 
 
 def operate(world: World) -> None:
-    """The operator pays in or out, or lists a contract."""
+    """The operator pays in or out, suspends and restores, or lists a contract."""
     trader = world.random.choice(TRADERS)
     amount = Money(world.random.choice((1, 1_000_000, 3_141_592_653, 5_000_000_000)))
     commands = (
         Deposit(account_id=trader.account_id, amount=amount),
         Withdraw(account_id=trader.account_id, amount=amount),
         RegisterInstrument(terms=world.random.choice(LISTED_LATER)),
+        _suspension(world, trader),
     )
-    command = world.random.choices(commands, (6, 3, 1))[0]
+    command = world.random.choices(commands, (6, 3, 1, 1.5))[0]
     taken = world.running.operate(command)
     world.note(f"the operator's {command} is taken: {taken}")
+
+
+def _suspension(world: World, trader: Trader) -> SuspendAccount | RestoreAccount:
+    """Whoever is suspended is restored before the next one is, so that trading goes on."""
+    accounts = world.running.sequencer.state.accounts.values()
+    suspended = [account.account_id for account in accounts if account.suspended]
+    return RestoreAccount(account_id=suspended[0]) if suspended else SuspendAccount(account_id=trader.account_id)
 
 
 def commit(world: World) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exchange.gateway.conversation import Conversation
 from exchange.gateway.notices import Code
+from tests.simulation.dialects import Spoken
 
 if TYPE_CHECKING:
-    from tests.simulation.client import Client
+    from tests.simulation.client import Client, Kept
 
 
 class Said(NamedTuple):
@@ -42,13 +43,23 @@ class Link:
     A side that has lost the connection may long be over while the other still sends.
     """
 
-    def __init__(self, client: Client, on_sent: Callable[[Link, bytes], None]) -> None:
+    def __init__(
+        self, client: Client, spoken: Spoken, on_sent: Callable[[Link, bytes], None], *, query: str = ""
+    ) -> None:
         self.client = client
+        self.spoken = spoken
+        self.query = query
+        """What the address of the connection asks, not decoded."""
+        self.answer_waits = bool(query)
+        """Whether a login that came in the address is still to be answered, which only a peek brings about."""
+        self.resumed: Kept | None = None
+        """What the login of this connection claims to hold."""
         self._on_sent = on_sent
         self.conversation: Conversation | None = None
         """None until the exchange has accepted the connection, and again once it was told of its end."""
         self.to_server: deque[Said] = deque()
         self.to_client: deque[Sent] = deque()
+        self.remote = f"127.0.0.1:{50_000 + client.number}"
         self.writable = True
         self.closed: tuple[int, str] | None = None
         """Code and reason with which the exchange ended the connection."""

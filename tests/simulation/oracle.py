@@ -28,7 +28,8 @@ from projections.merge_patch import merge_patch
 from projections.user_view import BEFORE_ALL
 from tests.simulation import conservation
 from tests.simulation.broken import LawBrokenError, require
-from tests.simulation.life import DIALECT
+from tests.simulation.client import Client
+from tests.simulation.dialects import SPOKEN, Spoken
 from tests.simulation.market import TRADERS, Trader
 
 Picture = dict[str, Any]
@@ -43,8 +44,8 @@ class Oracle:
         self.state = ExchangeState()
         self.state_hash = StateHash(self.state)
         self.projections = Projections()
-        self.trades: dict[int, dict[str, Picture]] = {0: self._word_all()}
-        """The trade part of every user's view, by version and name."""
+        self.views: dict[int, dict[tuple[Spoken, str], Picture]] = {0: self._word_all()}
+        """Every user's view in each dialect, by version."""
         self._quotes: dict[str, list[tuple[int, Picture]]] = {}
         """By instrument: (version, the whole quote), whenever it changed."""
         self.first_orders: Counter[tuple[str, str]] = Counter()
@@ -72,9 +73,9 @@ class Oracle:
                 self.seen["state hash in the log"] += 1
                 require(state_hash == self.state_hash.value(), 4, f"the state hash at {self.log_seq} is another one")
 
-    def picture(self, name: str, version: int, subscriptions: tuple[str, ...]) -> Picture:
+    def picture(self, client: Client, version: int, subscriptions: tuple[str, ...]) -> Picture:
         """All that a mirror must hold at a version, but for notices and the echo of the subscription."""
-        picture: Picture = {"trade": {name: self.trades[version][name]}}
+        picture = self.views[version][client.spoken, client.trader.name].copy()
         if subscriptions:
             picture["quotes"] = {instrument_id: self.quote(instrument_id, version) for instrument_id in subscriptions}
         return picture
@@ -84,13 +85,12 @@ class Oracle:
         return next(quote for changed, quote in reversed(self._quotes[instrument_id]) if changed <= version)
 
     @staticmethod
-    def word(projections: Projections, trader: Trader) -> Picture:
-        """The trade part of a user's view, worded from nothing, as a client has it after the way over the wire."""
+    def word(projections: Projections, trader: Trader, spoken: Spoken) -> Picture:
+        """A user's view, worded from nothing, as a client has it after the way over the wire."""
         picture: Picture = {}
-        for patch in DIALECT.word(projections.user(trader.account_id).changes(BEFORE_ALL), trader.name):
+        for patch in spoken.dialect.word(projections.user(trader.account_id).changes(BEFORE_ALL), trader.name):
             picture = merge_patch(picture, orjson.loads(orjson.dumps(patch)))
-        branch: Picture = picture["trade"][trader.name]
-        return branch
+        return picture
 
     # One entry.
 
@@ -100,10 +100,17 @@ class Oracle:
         self.projections.apply(entry.first_log_seq, events)
         for event in events:
             self._count(event)
-        self.trades[self.log_seq] = self._word_all()
+        self.views[self.log_seq] = self._word_all()
         self._word_quotes()
         conservation.check(self.state, self._fees)
-        conservation.compare(self.state, self.trades[self.log_seq], self._quotes)
+        for spoken in SPOKEN:
+            shown = {
+                name: spoken.branch(picture, name)
+                for (worded_in, name), picture in self.views[self.log_seq].items()
+                if worded_in is spoken
+            }
+            conservation.compare(self.state, spoken, shown)
+        conservation.compare_quotes(self.state, self._quotes)
 
     def _check_order(self, entry: RecordedEntry) -> None:
         """The log is numbered without gaps, and its time never falls."""
@@ -151,14 +158,19 @@ class Oracle:
         self.seen["partial fill"] += isinstance(order, Order) and order.status is ALIVE
         self.seen["closing fill"] += fill.effect is not OPEN
 
-    def _word_all(self) -> dict[str, Picture]:
-        return {trader.name: self.word(self.projections, trader) for trader in TRADERS}
+    def _word_all(self) -> dict[tuple[Spoken, str], Picture]:
+        return {
+            (spoken, trader.name): self.word(self.projections, trader, spoken)
+            for spoken in SPOKEN
+            for trader in TRADERS
+        }
 
     def _word_quotes(self) -> None:
         for instrument_id, quote in self.projections.market.quotes.items():
             history = self._quotes.setdefault(instrument_id, [])
-            fragment = quote.fragment(BEFORE_ALL, DIALECT)
-            assert fragment is not None, f"the first picture of {instrument_id} is empty"
-            worded = orjson.loads(fragment)
+            fragments = [quote.fragment(BEFORE_ALL, spoken.dialect) for spoken in SPOKEN]
+            assert fragments[0] is not None, f"the first picture of {instrument_id} is empty"
+            assert len(set(fragments)) == 1, "quotes are worded alike in every dialect"
+            worded = orjson.loads(fragments[0])
             if not history or history[-1][1] != worded:
                 history.append((self.log_seq, worded))

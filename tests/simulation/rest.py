@@ -53,7 +53,8 @@ def _be_there(world: World, client: Client) -> None:
     """Connected, reading, with a peek that waits, and with every order sent that the log does not have."""
     if client.link is None:
         world.connect(client)
-        world.choose_mirror(client)
+        assert client.link is not None
+        world.choose_mirror(client, client.link.spoken)
         world.log_in(client)
     link = client.link
     assert link is not None
@@ -61,6 +62,8 @@ def _be_there(world: World, client: Client) -> None:
         world.read_again(link)
     if link.is_open and not client.logged_in and not client.logins_unanswered:
         world.log_in(client)
+    if client.answer_waits:
+        world.peek(client)
     if not client.logged_in:
         return
     for order_id, text in client.orders.items():

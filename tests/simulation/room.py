@@ -12,8 +12,10 @@ import orjson
 from eventstore.memory import MemoryDisk
 from exchange.domain.commands import Command, OpenAccount
 from exchange.gateway.conversation import Conversation
+from exchange.gateway.dialects import Dialect
 from exchange.gateway.notices import Code
-from tests.simulation.life import DIALECT, Life
+from tests.simulation.dialects import GUIDE
+from tests.simulation.life import Life
 from tests.simulation.market import TRADERS, Trader
 from tests.support.commands import buy, sell
 from tests.support.market import Yuan, terms
@@ -28,9 +30,13 @@ class Line:
     """Where a conversation's frames go: into a list."""
 
     def __init__(self) -> None:
+        self.remote = "127.0.0.1:50412"
         self.writable = True
         self.frames: list[dict[str, Any]] = []
         self.closed: tuple[int, str] | None = None
+
+    def join_user(self, name: str, token_hash: bytes | None) -> bool:
+        return True
 
     def send(self, text: bytes) -> None:
         self.frames.append(orjson.loads(text))
@@ -44,11 +50,11 @@ class Line:
 class Guest:
     """One connection, and what came over it since a test last looked."""
 
-    def __init__(self, room: Room, number: int) -> None:
+    def __init__(self, room: Room, number: int, dialect: Dialect) -> None:
         self._room = room
         self.line = Line()
         life = room.life
-        self.conversation = Conversation(number, self.line, life.desk, life.publisher, DIALECT)
+        self.conversation = Conversation(number, self.line, life.desk, life.publisher, dialect)
 
     def hears(self, text: bytes) -> None:
         """The exchange hears a text from this connection; nothing is committed or checked yet."""
@@ -108,6 +114,7 @@ class Room:
     def _start(self) -> None:
         self.life = Life(self.disk, lambda: self.now_ns, Counter(), lambda: None)
         self.life.desk.owe = lambda conversation, code: None
+        self.life.desk.differs = lambda conversation: None
         self.life.desk.asked = lambda conversation: None
 
     @property
@@ -120,10 +127,12 @@ class Room:
         self.disk.crash()
         self._start()
 
-    def guest(self, trader: Trader | None = None) -> Guest:
-        """A new connection; logged in and without anything unread if a trader is named."""
+    def guest(self, trader: Trader | None = None, *, dialect: Dialect = GUIDE.dialect, query: str = "") -> Guest:
+        """A new connection; logged in and without anything unread if a trader is named. `query` stands in the address
+        that it came by."""
         self._guests += 1
-        guest = Guest(self, self._guests)
+        guest = Guest(self, self._guests, dialect)
+        guest.conversation.on_address(query)
         if trader is not None:
             guest.logs_in(trader).frames()
         return guest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import orjson
 
@@ -16,8 +17,8 @@ PING: Final = Said(b'{"aid":"ping"}')
 
 NONSENSE: Final = (
     Said(b'{"aid":"abracadabra"}', Code.UNKNOWN_AID),
-    Said(b"{}", Code.WRONG_FIELD),
-    Said(b'{"aid":7}', Code.WRONG_FIELD),
+    Said(b"{}", Code.MALFORMED_MESSAGE),
+    Said(b'{"aid":7}', Code.MALFORMED_MESSAGE),
     Said(b'{"aid":"insert_order"}', Code.WRONG_FIELD),
     Said(b'{"aid":"insert_order","order_id":' + b"9" * 400 + b"}", Code.WRONG_FIELD),
     Said(b'{"aid":"subscribe_quote","ins_list":["SIM.a1"]}', Code.WRONG_FIELD),
@@ -26,10 +27,14 @@ NONSENSE: Final = (
     Said(
         b'{"aid":"req_login","bid":"elsewhere","user_name":"a","password":"b","version":"x"}', perhaps=Code.WRONG_FIELD
     ),
+)
+"""Answered by a notice, whether or not the connection is logged in."""
+
+ODDITIES: Final = (
     Said(b'{"aid":"set_chart","chart_id":"c","ins_list":"SIM.a1","duration":1,"view_width":2}', Code.CHARTS_NOT_SERVED),
     Said(b'{"aid":"confirm_settlement"}'),
 )
-"""Answered by a notice, whether or not the connection is logged in."""
+"""What leads to nothing, for who is logged in."""
 
 OUTRAGE: Final = (
     Said(b"", close_code=1007),
@@ -85,6 +90,18 @@ def login(client: Client, random: Random, *, secret: str) -> Said:
         message["log_id"] = client.resumed.log_id
         message["version"] = client.resumed.version
     return Said(orjson.dumps(message))
+
+
+def address(client: Client, *, right: bool) -> str:
+    """The query of an address that logs the client in, with what its mirror holds if it has chosen to; a wrong ticket
+    lets nobody in."""
+    trader = client.trader
+    fields: dict[str, str | int] = {"user_id": trader.name, "token": f"ticket of {trader.name}" if right else "wrong"}
+    if client.resumed is not None:
+        fields["log_id"] = client.resumed.log_id
+        if client.resumed.version >= 0:  # what is no version is refused here, and there is a test for that
+            fields["version"] = client.resumed.version
+    return urlencode(fields)
 
 
 def subscribe(client: Client, wanted: tuple[str, ...]) -> Said:

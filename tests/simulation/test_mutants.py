@@ -12,13 +12,16 @@ from tests.simulation.rewriting import Mistake, switch_on
 from tests.simulation.room import Room
 from tests.simulation.run import RunFailedError, play
 
-SEEDS: Final = 30
+SEEDS: Final = 40
 """At most so many histories are played before a mistake counts as unnoticed. Without one they keep every law: they are
 among those of test_simulation.py."""
 STEPS: Final = 600
 
 _SUBSCRIPTIONS: Final = "exchange.gateway.subscriptions:Subscriptions"
 _CONVERSATION: Final = "exchange.gateway.conversation:Conversation"
+_FLAT: Final = "exchange.gateway.dialects.flat:FlatDialect"
+_STEPS: Final = "exchange.gateway.steps:Steps"
+_BELIEVED: Final = "exchange.gateway.steps:believed"
 _PUBLISHER: Final = "exchange.server.publisher:Publisher"
 _SEQUENCER: Final = "exchange.server.sequencer:Sequencer"
 _VIEW: Final = "projections.user_view:UserView"
@@ -39,9 +42,7 @@ MISTAKES: Final = {
         "tuple(self._members.get(account_id, ()))",
         "list(self._members.get(account_id, ()))[:1]",
     ),
-    "a refused cancel wakes nobody": Mistake(f"{_PUBLISHER}.publish", "changed[event.account_id] = None", "pass"),
     "who reads again is not woken": Mistake(f"{_CONVERSATION}.on_writable", "if self.is_parked", "if False"),
-    "marks wake nobody": Mistake(f"{_PUBLISHER}.parked", "if conversation.holds_positions and", "if False and"),
     "quotes wake only one of their subscribers": Mistake(
         f"{_PUBLISHER}._quotes_due",
         "self._subscribers.get(instrument_id, ())",
@@ -61,27 +62,39 @@ MISTAKES: Final = {
         "if position.changed > since:",
     ),
     "marks alone do not change the account": Mistake(f"{_VIEW}.changes", "(own or self.mark_news(since))", "own"),
-    "a resume begins one too late": Mistake(
-        f"{_CONVERSATION}._known_version", "return login.version if", "return login.version + 1 if"
-    ),
-    "another user's version is taken": Mistake(
-        f"{_CONVERSATION}._known_version", "wording == self._wording() and ", ""
-    ),
+    "a resume begins one too late": Mistake(_BELIEVED, "return claim.version if", "return claim.version + 1 if"),
+    "another user's version is taken": Mistake(_BELIEVED, "claim.log_id == view and ", ""),
     "a full step forgets the quotes": Mistake(
         f"{_SUBSCRIPTIONS}.start_anew", "self._cursors = dict.fromkeys(self._cursors, BEFORE_ALL)", "pass"
     ),
     "a full step forgets the echo": Mistake(
         f"{_SUBSCRIPTIONS}.start_anew", 'self._echo = ",".join(self._cursors)', "pass"
     ),
-    "quotes from before a resume stay": Mistake(f"{_CONVERSATION}._step", "elif answers_login:", "elif False:"),
+    "quotes from before a resume stay": Mistake(f"{_STEPS}.take", "elif answers_login:", "elif False:"),
     "quotes that are not wanted any more stay": Mistake(
         f"{_SUBSCRIPTIONS}.replace", "self._dropped.update(", "dict().update("
     ),
     "rows that left the view stay in mirrors": Mistake(f"{_VIEW}._gone_since", "if gone.born <= since:", "if False:"),
     "versions from before what is remembered are led on": Mistake(f"{_VIEW}._drop", "self.floor = ", ""),
+    "what was filled comes after the order that it filled": Mistake(
+        f"{_FLAT}.word",
+        "if parts.trades:\n        patches.append({'trades': parts.trades})\n".replace("'", '"'),
+        "if False:\n        pass\n",
+    ),
+    "the answer to a login by the address comes unasked": Mistake(
+        f"{_CONVERSATION}.login_succeeded", "if login.answered_unasked:", "if True:"
+    ),
+    "a login by the address is never answered": Mistake(f"{_STEPS}.has_news", "if self._login_unanswered or ", "if "),
+    "a wrong ticket is answered when somebody asks": Mistake(
+        f"{_CONVERSATION}.login_failed", "self._line.send(self._steps.refused_login(code, {}))", "pass"
+    ),
+    "a mirror of another dialect is led on": Mistake("exchange.gateway.steps:view_log_id", "/{dialect.wording}", ""),
+    "a mirror of another dialect is an alarm": Mistake(
+        _BELIEVED, 'claim.log_id.rpartition(".")[0] != view.rpartition(".")[0]', "claim.log_id != view"
+    ),
     # Notices.
     "only the newest notice is given": Mistake(
-        f"{_CONVERSATION}._take_notices", "in self._notices]", "in list(self._notices)[-1:]]"
+        f"{_STEPS}._take_notices", "in self._notices]", "in list(self._notices)[-1:]]"
     ),
     "the epoch is not raised": Mistake("eventstore.memory:_recovered_tip", "disk.epoch + 1", "max(disk.epoch, 1)"),
     # Orders.
@@ -93,8 +106,8 @@ MISTAKES: Final = {
     ),
     "an order goes to the account that it names": Mistake(
         f"{_CONVERSATION}._order",
-        "insert_order(message, user.account_id)",
-        "insert_order(message, message.user_id or user.account_id)",
+        "insert_order(message, account_id)",
+        "insert_order(message, message.user_id or account_id)",
     ),
     "the log does not know the client's id": Mistake(
         f"{_SEQUENCER}.submit", "actor, client_id, origin)", 'actor, "", origin)'
@@ -120,7 +133,7 @@ MISTAKES: Final = {
         f"{_SEQUENCER}._due_state_hash", "return self._state_hash.value()", "return bytes(32)"
     ),
     # Bounds.
-    "notices are kept without a bound": Mistake(f"{_CONVERSATION}.__init__", "deque(maxlen=NOTICES_MAX)", "deque()"),
+    "notices are kept without a bound": Mistake(f"{_STEPS}.__init__", "deque(maxlen=NOTICES_MAX)", "deque()"),
     "the inbox has no bound": Mistake(f"{_CONVERSATION}.on_text", "if len(self._inbox) >= INBOX_MAX:", "if False:"),
     "orders may take what is kept for cancels": Mistake(
         f"{_SEQUENCER}.submit", "else self._waiting_max_but_cancels", "else 10**9"
@@ -130,16 +143,24 @@ MISTAKES: Final = {
 
 
 TIMING: Final = {
+    "a refused cancel wakes nobody": (
+        Mistake(f"{_PUBLISHER}.publish", "changed[event.account_id] = None", "pass"),
+        test_publisher.test_a_refusal_that_changes_nothing_is_told_at_once,
+    ),
+    "marks wake nobody": (
+        Mistake(f"{_PUBLISHER}.parked", "if conversation.holds_positions and", "if False and"),
+        test_conversation.test_a_peek_that_waits_from_long_after_the_last_step_on_is_told_of_marks,
+    ),
     "a peek that times out moves the cursor": (
         Mistake(
             f"{_CONVERSATION}.peek_timed_out",
             "self.is_parked = False",
-            "self.is_parked, self._cursor = False, self._news.projections.version",
+            "self.is_parked, self._steps._cursor = False, self._news.projections.version",
         ),
         test_conversation.test_a_peek_that_times_out_leaves_the_cursor_where_it_was,
     ),
     "a timeout says what is not true yet": (
-        Mistake(f"{_CONVERSATION}.peek_timed_out", "self._cursor if", "self._news.projections.version if"),
+        Mistake(f"{_STEPS}.nothing", "self.version", "self._news.projections.version"),
         test_conversation.test_a_peek_that_times_out_leaves_the_cursor_where_it_was,
     ),
     "marks do not wait for their interval": (

@@ -12,6 +12,7 @@ from eventstore.memory import MemoryDisk
 from tests.simulation import laws, talk
 from tests.simulation.broken import require
 from tests.simulation.client import MERGES, Client, Kept
+from tests.simulation.dialects import SPOKEN, Spoken
 from tests.simulation.life import Life
 from tests.simulation.market import LISTED, LISTED_LATER, TRADERS, UNKNOWN_ID
 from tests.simulation.network import PEEK, Link, Said
@@ -110,20 +111,46 @@ class World:
 
     def connect(self, client: Client) -> None:
         """A client opens a connection; it has not said anything."""
-        self.note(f"{client} connects")
-        link = Link(client, self._on_sent)
+        client.resumed = None
+        self._connect(client, self._choose_dialect(client), "")
+
+    def connect_by_address(self, client: Client, *, right: bool) -> None:
+        """A client opens a connection whose address logs it in, or tries to."""
+        spoken = self._choose_dialect(client)
+        self.choose_mirror(client, spoken)
+        self.seen["login by the address" if right else "wrong ticket"] += 1
+        self._connect(client, spoken, talk.address(client, right=right))
+
+    def _connect(self, client: Client, spoken: Spoken, query: str) -> None:
+        self.note(f"{client} connects, speaking {spoken}, {query}")
+        link = Link(client, spoken, self._on_sent, query=query)
+        link.resumed = client.resumed
         client.connected(link)
         self.running.accept(link)
 
-    def choose_mirror(self, client: Client) -> None:
+    def _choose_dialect(self, client: Client) -> Spoken:
+        """Half of the clients speak each dialect, and now and then one changes."""
+        own = SPOKEN[client.number // 2 % 2]
+        return self.random.choice(SPOKEN) if self.random.random() < 0.15 else own
+
+    def choose_mirror(self, client: Client, spoken: Spoken) -> None:
         """What the client holds, and claims to hold, when it logs in next: its mirror, an older one, or nothing."""
+        client.resumed = None
+        self._choose_mirror(client)
+        # Of a mirror of the other dialect only the claim is left.
+        self.seen["resume in another dialect"] += client.resumed is not None and client.spoken is not spoken
+        client.speak(spoken)
+        if client.link is not None:
+            client.link.resumed = client.resumed
+
+    def _choose_mirror(self, client: Client) -> None:
         choice = self.random.random()
         if client.version < 0 or choice < 0.15:
             if choice < 0.08:
                 client.mirror, client.version = {}, -1
             # Else it keeps its mirror without saying so: the full step must clear it.
             return
-        kept = Kept(client.mirror, client.version, client.log_id, client.epoch)
+        kept = Kept(client.mirror, client.version, client.log_id, client.epoch, client.spoken)
         if choice < 0.45 and client.kept:
             kept = self.random.choice(client.kept)
             self.seen["resume with an older mirror"] += 1
@@ -133,6 +160,7 @@ class World:
         if kept.epoch < self.disk.epoch:
             self.seen["resume from before a restart"] += 1
         client.mirror, client.version, client.log_id = copy.deepcopy(kept.mirror), kept.version, kept.log_id
+        client.spoken = kept.spoken
         client.resumed = self._bent(kept)
 
     def _bent(self, kept: Kept) -> Kept:

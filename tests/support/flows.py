@@ -15,7 +15,7 @@ from exchange.domain.events import Event
 from exchange.domain.order import Order
 from exchange.domain.values import AccountId, Lots, Money, OrderId, Price
 from exchange.domain.words import Direction, OrderStatus, PositionEffect, PriceType, TimeCondition, VolumeCondition
-from tests.support.commands import open_account
+from tests.support.commands import open_account, restore, suspend
 from tests.support.decider import hold_overnight
 from tests.support.market import fee_pair, margin, micro, terms
 
@@ -57,6 +57,7 @@ KINDS: Final = (
     *("close",) * 8,
     *("cancel",) * 3,
     *("fak", "fok", "market", "close at market", "repeat", "change", "break", "deposit", "withdraw", "no id"),
+    *("suspend", *("restore",) * 6),
 )
 TICKS: Final = (0, 0, 1, -1, 1, -1, 2, -2, 3, -3, 5, -5)
 LOTS: Final = (1, 1, 2, 3, 4, 5, 8)
@@ -150,6 +151,10 @@ class Session:
                 return Withdraw(account_id=account_id, amount=Money(micro(action.lots * 100) + action.ticks))
             case "cancel":
                 return self._cancel(action)
+            case "suspend":
+                return suspend(account_id, "x" * (action.ticks * 50))
+            case "restore":
+                return restore(self._suspended(action) or account_id)
             case "repeat" if self._sent:
                 return self._sent[-1 - action.which % len(self._sent)]
             case "change" if self._sent:
@@ -158,6 +163,11 @@ class Session:
         order = self._order(action)
         self._sent.append(order)
         return order
+
+    def _suspended(self, action: Action) -> str | None:
+        """One of the suspended accounts; mostly one of them, so that the session goes on trading."""
+        suspended = [each for each, account in self.state.accounts.items() if account.suspended]
+        return suspended[action.which % len(suspended)] if suspended and action.which else None
 
     def _order(self, action: Action) -> InsertOrder:
         instrument = INSTRUMENTS[action.instrument]

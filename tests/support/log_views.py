@@ -14,11 +14,12 @@ import orjson
 
 from eventstore.sqlite_reader import open_reader
 from exchange.domain.values import AccountId, InstrumentId
+from exchange.gateway.dialects import Dialect
 from exchange.gateway.dialects.guide import GuideDialect
 from exchange.server.data_folder import DataFolder
 from exchange.server.recovery import decode_events
 from projections.fold import Projections
-from projections.merge_patch import difference, same_json
+from projections.merge_patch import difference, merge_patch, same_json
 from projections.user_view import BEFORE_ALL
 from tests.support.diff_client import Mirror, Tree
 
@@ -38,7 +39,9 @@ def head_of(folder: Path) -> int:
         return log.head.log_seq
 
 
-def views_at(folder: Path, user: str, versions: Iterable[int], ins_list: str = "") -> dict[int, Tree]:
+def views_at(
+    folder: Path, user: str, versions: Iterable[int], ins_list: str = "", dialect: Dialect = DIALECT
+) -> dict[int, Tree]:
     """The server's view for one user at each of the versions, as the wire gives it, with the quotes subscribed to.
 
     Fails where a version is not the end of an entry of the log.
@@ -51,17 +54,19 @@ def views_at(folder: Path, user: str, versions: Iterable[int], ins_list: str = "
         for entry in log.read(until=max(wanted, default=0)):
             projections.apply(entry.first_log_seq, decode_events(entry))
             if projections.version in wanted:
-                views[projections.version] = _worded(projections, account_id, user, ins_list)
+                views[projections.version] = _worded(projections, account_id, user, ins_list, dialect)
     assert views.keys() == wanted, f"no entry of the log ends at {sorted(wanted - views.keys())}"
     return views
 
 
-def _worded(projections: Projections, account_id: AccountId, user: str, ins_list: str) -> Tree:
-    [view] = DIALECT.word(projections.user(account_id).changes(BEFORE_ALL), user)
+def _worded(projections: Projections, account_id: AccountId, user: str, ins_list: str, dialect: Dialect) -> Tree:
+    view: Tree = {}
+    for patch in dialect.word(projections.user(account_id).changes(BEFORE_ALL), user):
+        view = merge_patch(view, patch)
     if ins_list:
         quotes = projections.market.quotes
         names = map(InstrumentId, ins_list.split(","))
-        view |= {"ins_list": ins_list, "quotes": {name: DIALECT.word_quote(quotes[name], BEFORE_ALL) for name in names}}
+        view |= {"ins_list": ins_list, "quotes": {name: dialect.word_quote(quotes[name], BEFORE_ALL) for name in names}}
     tree: Tree = orjson.loads(orjson.dumps(view))
     return tree
 
@@ -78,6 +83,7 @@ def check_pictures(
     folder: Path,
     *,
     same: Callable[[Tree, Tree], bool] = same_json,
+    dialect: Dialect = DIALECT,
 ) -> None:
     """Every (version, client's tree) is the same as the server's view for this user at this version."""
     by_ins_list: dict[str, list[tuple[int, Tree]]] = {}
@@ -85,7 +91,7 @@ def check_pictures(
         by_ins_list.setdefault(tree.get("ins_list", ""), []).append((version, tree))
     assert by_ins_list, f"there is no picture of {user}'s to be checked"
     for ins_list, shown in by_ins_list.items():
-        views = views_at(folder, user, {version for version, _ in shown}, ins_list)
+        views = views_at(folder, user, {version for version, _ in shown}, ins_list, dialect)
         for version, tree in shown:
             mirror, view = _of_the_view(tree), _of_the_view(views[version])
             assert same(mirror, view), f"{user}'s mirror is wrong at {version}, it lacks {difference(mirror, view)}"
