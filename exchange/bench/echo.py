@@ -11,10 +11,10 @@ from typing import Final
 import msgspec
 import uvloop
 
-from exchange.server.gate import WebSocketGate, WebSocketSettings
-from exchange.server.port import Port
-from exchange.server.site import Message, Receive, Scope, Send, SitePolicy
-from exchange.server.websocket import WebSocketConnection
+from exchange.server.port.gate import WebSocketGate, WebSocketSettings
+from exchange.server.port.port import Port
+from exchange.server.port.site import Message, Receive, Scope, Send, SitePolicy
+from exchange.server.port.websocket import WebSocketConnection
 
 HOST: Final = "127.0.0.1"
 PATH: Final = "/ws"

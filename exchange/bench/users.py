@@ -12,8 +12,8 @@ from typing import Final
 import orjson
 from argon2 import Parameters, Type
 
-from exchange.server.auth import Users
 from exchange.server.data_folder import DataFolder
+from exchange.server.identity.auth import Users
 
 LIFETIME: Final = timedelta(days=1)
 NO_HASHING: Final = Parameters(

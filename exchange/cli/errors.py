@@ -70,13 +70,13 @@ STATUSES: Final = {
     "exchange.feeds.snapshot.TapeError": ExitStatus.FAILED,
     "exchange.market.reading.MarketFileError": ExitStatus.FAILED,
     "exchange.server.data_folder.FolderError": ExitStatus.FAILED,
-    "exchange.server.passwords.HashPoolFullError": ExitStatus.FAILED,
-    "exchange.server.port.PortError": ExitStatus.FAILED,
+    "exchange.server.identity.passwords.HashPoolFullError": ExitStatus.FAILED,
+    "exchange.server.port.port.PortError": ExitStatus.FAILED,
     "exchange.server.settings.SettingsError": ExitStatus.USAGE,
-    "exchange.server.users.AccountTakenError": ExitStatus.REFUSED,
-    "exchange.server.users.UnknownUserError": ExitStatus.REFUSED,
-    "exchange.server.users.UserExistsError": ExitStatus.REFUSED,
-    "exchange.server.users_database.UsersDatabaseError": ExitStatus.FAILED,
+    "exchange.server.identity.users.AccountTakenError": ExitStatus.REFUSED,
+    "exchange.server.identity.users.UnknownUserError": ExitStatus.REFUSED,
+    "exchange.server.identity.users.UserExistsError": ExitStatus.REFUSED,
+    "exchange.server.identity.users_database.UsersDatabaseError": ExitStatus.FAILED,
 }
 """Exceptions that a user can meet without a bug of ours, by name: naming them by class would import half the server
 for `log tail`."""

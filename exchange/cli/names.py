@@ -10,7 +10,7 @@ from exchange.cli.errors import FailedError
 from exchange.domain.values import AccountId
 from exchange.gateway.access import Role
 from exchange.server.data_folder import DataFolder
-from exchange.server.users import User
+from exchange.server.identity.users import User
 
 _USERS = 'SELECT name, account_id, role, created_at_ns FROM "user" ORDER BY name'
 

@@ -19,7 +19,7 @@ from exchange.cli.times import china_text, utc_text
 from exchange.cli.values import Place, parse_place
 from exchange.domain.values import AccountId, decimal_text
 from exchange.gateway.dialects.guide import GuideDialect
-from exchange.server.users import UnknownUserError
+from exchange.server.identity.users import UnknownUserError
 
 
 def state(

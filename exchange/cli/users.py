@@ -17,7 +17,7 @@ from exchange.cli.password import PasswordOption, PasswordStdinOption, read_pass
 from exchange.cli.times import china_text, utc_text
 from exchange.cli.values import parse_yuan
 from exchange.server.data_folder import DataFolder
-from exchange.server.users import check_name
+from exchange.server.identity.users import check_name
 
 app = typer.Typer(no_args_is_help=True, help="Add and list users, set passwords, whether a server runs or not.")
 
@@ -114,7 +114,7 @@ def _check_name(name: str) -> None:
 def _read_password(given: str | None, from_stdin: bool, name: str) -> str:
     """A new password for a user. Raises UsageError where there is none, or where it can be none."""
     # argon2 comes with it; not for `--help`.
-    from exchange.server.passwords import password_bytes
+    from exchange.server.identity.passwords import password_bytes
 
     password = read_password(given, from_stdin, f"Password for {name}", twice=True)
     try:

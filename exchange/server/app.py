@@ -17,24 +17,24 @@ from exchange.gateway.dialects import Dialect
 from exchange.gateway.dialects.flat import FlatDialect
 from exchange.gateway.dialects.guide import GuideDialect
 from exchange.server.api.backend import Backend
+from exchange.server.api.request_limits import RequestLimits
 from exchange.server.appending import Appending
 from exchange.server.clock import Clock, MachineClock
 from exchange.server.data_folder import ServerInfo
 from exchange.server.desk import SYSTEM, Desk
 from exchange.server.front import make_front
-from exchange.server.history import History
+from exchange.server.history.history import History
 from exchange.server.home import FolderHome, Home
-from exchange.server.login_limits import LoginLimits, of_address
+from exchange.server.identity.login_limits import LoginLimits, of_address
+from exchange.server.identity.tickets import Tickets
 from exchange.server.metrics import Metrics, ServerFigures
 from exchange.server.operator import OPERATOR, Operator
+from exchange.server.port.websocket import WebSocketConnection
 from exchange.server.publisher import Publisher
 from exchange.server.recovery import Progress, Recovered, recover
-from exchange.server.request_limits import RequestLimits
 from exchange.server.sequencer import DurableEntry, Sequencer
 from exchange.server.settings import Settings
-from exchange.server.tickets import Tickets
 from exchange.server.upkeep import purge_until
-from exchange.server.websocket import WebSocketConnection
 
 DIALECT_PATHS: Final = {"/ws": "guide", "/ws/diff": "flat"}
 """Where each dialect is spoken."""

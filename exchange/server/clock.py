@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from exchange.server.deadlines import LoopClock, TimerHandle
+from exchange.server.port.deadlines import LoopClock, TimerHandle
 
 
 class Clock(LoopClock, Protocol):

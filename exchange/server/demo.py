@@ -19,8 +19,8 @@ from exchange.feeds.tape import Tape, read_tape, tape_names
 from exchange.gateway.surroundings import User
 from exchange.server.app import Exchange
 from exchange.server.desk import NotTakenError as DeskNotTakenError
+from exchange.server.port.site import is_loopback
 from exchange.server.sequencer import DurableEntry
-from exchange.server.site import is_loopback
 from projections.quote import Quote
 from projections.user_view import UserView
 

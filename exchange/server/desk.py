@@ -15,16 +15,16 @@ from exchange.gateway.access import has_account
 from exchange.gateway.conversation import Conversation
 from exchange.gateway.notices import Code
 from exchange.gateway.surroundings import User
-from exchange.server.addresses import host_of_text, network_of
-from exchange.server.auth import Users
-from exchange.server.login_limits import LoginLimits, TooManyAttemptsError
-from exchange.server.online import Online
-from exchange.server.passwords import HashPoolFullError
+from exchange.server.identity.auth import Users
+from exchange.server.identity.login_limits import LoginLimits, TooManyAttemptsError
+from exchange.server.identity.online import Online
+from exchange.server.identity.passwords import HashPoolFullError
+from exchange.server.identity.tickets import Tickets
+from exchange.server.identity.tokens import hash_of_token
+from exchange.server.identity.users import LoginRevokedError, UnfitError, UserExistsError
+from exchange.server.identity.users import User as KnownUser
+from exchange.server.port.addresses import host_of_text, network_of
 from exchange.server.sequencer import DurableEntry, NotTaken, Sequencer
-from exchange.server.tickets import Tickets
-from exchange.server.tokens import hash_of_token
-from exchange.server.users import LoginRevokedError, UnfitError, UserExistsError
-from exchange.server.users import User as KnownUser
 
 log = logging.getLogger("exchange.desk")
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from exchange.server.api.application import make_api
-from exchange.server.gate import WebSocketGate, WebSocketSettings
-from exchange.server.http import HttpSettings
-from exchange.server.port import Port, TlsFiles
+from exchange.server.port.gate import WebSocketGate, WebSocketSettings
+from exchange.server.port.http import HttpSettings
+from exchange.server.port.port import Port, TlsFiles
+from exchange.server.port.site import SitePolicy
 from exchange.server.settings import Settings
-from exchange.server.site import SitePolicy
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from typing import Protocol
 from eventstore.sqlite import SqliteStore
 from eventstore.store import EventStore
 from exchange.market.reading import MarketFile, read_market
-from exchange.server.auth import Users
 from exchange.server.data_folder import DataFolder, ServerInfo
-from exchange.server.history_process import Worker, WorkerProcess
+from exchange.server.history.process import Worker, WorkerProcess
+from exchange.server.identity.auth import Users
 from exchange.server.settings import Settings
 
 

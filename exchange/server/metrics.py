@@ -22,11 +22,11 @@ from prometheus_client.registry import Collector
 from eventstore.histogram import Histogram
 from eventstore.writer import GroupCommitWriter
 from exchange.gateway.notices import code_of
-from exchange.server.auth import Users
+from exchange.server.api.request_counts import RequestCounts
 from exchange.server.desk import Desk
-from exchange.server.gate import WebSocketGate
+from exchange.server.identity.auth import Users
+from exchange.server.port.gate import WebSocketGate
 from exchange.server.publisher import Publisher
-from exchange.server.request_counts import RequestCounts
 from exchange.server.sequencer import Sequencer
 
 NS_PER_S: Final = 1_000_000_000

@@ -14,8 +14,8 @@ from eventstore.model import NewEntry, StoreClosedError
 from eventstore.sqlite import SqliteStore
 from eventstore.store import EventStore
 from exchange.domain.commands import Command
-from exchange.server.auth import Users
 from exchange.server.data_folder import DataFolder
+from exchange.server.identity.auth import Users
 from exchange.server.operator import OPERATOR, Operator
 from exchange.server.recovery import Progress, recover
 from exchange.server.sequencer import DurableEntry, Sequencer

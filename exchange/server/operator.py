@@ -11,9 +11,9 @@ from exchange.domain.events import CommandRefused
 from exchange.domain.rejections import RejectReason
 from exchange.domain.values import Money
 from exchange.gateway.access import Role, has_account
-from exchange.server.auth import Users
+from exchange.server.identity.auth import Users
+from exchange.server.identity.users import UnfitError, UnknownUserError, User, UserExistsError
 from exchange.server.sequencer import DurableEntry
-from exchange.server.users import UnfitError, UnknownUserError, User, UserExistsError
 
 OPERATOR: Final = "operator"
 """The actor of what the operator asks for."""

@@ -17,7 +17,7 @@ from exchange.domain.values import AccountId, InstrumentId
 from exchange.gateway.conversation import Conversation
 from exchange.gateway.notices import Code, code_of
 from exchange.gateway.surroundings import Level
-from exchange.server.deadlines import DeadlineLine, LoopClock, TimerHandle
+from exchange.server.port.deadlines import DeadlineLine, LoopClock, TimerHandle
 from exchange.server.sequencer import DurableEntry
 from projections.fold import Projections
 

@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from eventstore.model import Durability
 from exchange.domain.values import money_from_decimal
-from exchange.server.site import is_loopback
+from exchange.server.port.site import is_loopback
 
 ENVIRONMENT_PREFIX = "EXCHANGE_"
 

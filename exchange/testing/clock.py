@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
 from typing import Final
 
-from exchange.server.deadlines import TimerHandle
+from exchange.server.port.deadlines import TimerHandle
 
 BEIJING: Final = timezone(timedelta(hours=8))
 START: Final = datetime(2026, 11, 2, 9, 0, tzinfo=BEIJING)

@@ -14,11 +14,11 @@ from argon2 import Parameters, Type
 from eventstore.memory import MemoryDisk, MemoryReader, MemoryStore
 from eventstore.store import EventStore
 from exchange.market.reading import MarketFile
-from exchange.server.auth import Users
 from exchange.server.data_folder import ServerInfo
-from exchange.server.history_process import Worker, WorkerThread
+from exchange.server.history.process import Worker, WorkerThread
+from exchange.server.identity.auth import Users
+from exchange.server.identity.users_database import memory_uri
 from exchange.server.settings import Settings
-from exchange.server.users_database import memory_uri
 
 WORTHLESS_HASHING: Final = Parameters(
     type=Type.ID, version=0x13, salt_len=8, hash_len=16, time_cost=1, memory_cost=8, parallelism=1

@@ -12,8 +12,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from exchange.domain.instrument import InstrumentTerms
 from exchange.market.reading import MarketFile, read_market
+from exchange.server.identity.users import UnfitError, check_account_id
 from exchange.server.settings import Settings
-from exchange.server.users import UnfitError, check_account_id
 from exchange.testing.script import Yuan
 
 Market = Path | str | Sequence[InstrumentTerms] | None

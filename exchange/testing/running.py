@@ -15,9 +15,9 @@ from exchange.domain.values import money_from_decimal
 from exchange.gateway.access import Role, has_account
 from exchange.gateway.dialects.guide import GuideDialect
 from exchange.server.app import Exchange
+from exchange.server.identity.users import User
 from exchange.server.recovery import decode_events
 from exchange.server.settings import Settings
-from exchange.server.users import User
 from exchange.testing.clock import START, VirtualClock, check_seconds
 from exchange.testing.errors import ExchangeOverError, NoAccountError, NoSuchUserError, RealTimeError
 from exchange.testing.home import MemoryHome

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exchange.bench.frames import next_frame, text_frame
-from exchange.server.framing import Framing, text_header
+from exchange.server.port.framing import Framing, text_header
 
 LENGTHS = (0, 1, 125, 126, 300, 65_535)
 

@@ -20,8 +20,8 @@ from exchange.decider import ExchangeState, StateHash, execute
 from exchange.domain.commands import Command, Deposit, RegisterInstrument
 from exchange.domain.events import Event
 from exchange.domain.values import AccountId, Money
-from exchange.server.auth import Users
 from exchange.server.data_folder import DataFolder
+from exchange.server.identity.auth import Users
 from tests.support.commands import buy, cancel, open_account, sell
 from tests.support.market import CU, RB
 from tests.support.users import run_with_users

@@ -22,7 +22,7 @@ from exchange.cli.errors import (
     text_of,
 )
 from exchange.server.data_folder import FolderLockedError
-from exchange.server.users import UnknownUserError
+from exchange.server.identity.users import UnknownUserError
 from tests.cli.harness import CHECKOUT, invoke
 
 

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from exchange.cli import operations
-from exchange.server.auth import Users
 from exchange.server.data_folder import DataFolder, FolderLockedError
-from exchange.server.users import User
+from exchange.server.identity.auth import Users
+from exchange.server.identity.users import User
 from tests.cli.harness import CHECKOUT, HEAD, PROGRAM, document, invoke
 from tests.eventstore.tampering import flip
 from tests.support.users import run_with_users

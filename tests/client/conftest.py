@@ -1,5 +1,5 @@
 """What the client's tests share."""
 
-from tests.server.test_port import tls_files
+from tests.server.port.test_port import tls_files
 
 __all__ = ["tls_files"]

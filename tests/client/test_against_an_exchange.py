@@ -15,7 +15,7 @@ import pytest
 from exchange.client import Client, ClientOptions, LoginError
 from exchange.client.layout import DialectName
 from exchange.server.app import Exchange
-from exchange.server.port import TlsFiles
+from exchange.server.port.port import TlsFiles
 from projections.merge_patch import same_json
 from tests.client.clients import Sleeps, UntilBack
 from tests.support.diff_client import PASSWORD

@@ -14,7 +14,7 @@ import pytest
 from exchange.client import LoginError, following
 from exchange.client.endings import LoginDeferredError
 from exchange.client.login import request_token
-from exchange.server.port import TlsFiles
+from exchange.server.port.port import TlsFiles
 from tests.client.clients import Sleeps, make_client
 from tests.client.fake_exchange import PASSWORD, FakeExchange, fake_exchange
 

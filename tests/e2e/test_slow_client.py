@@ -12,7 +12,7 @@ import orjson
 
 from exchange.gateway.steps import NOTICES_MAX
 from exchange.server.app import Exchange
-from exchange.server.websocket import WebSocketConnection
+from exchange.server.port.websocket import WebSocketConnection
 from tests.support.diff_client import DEADLINE_S, INSTRUMENT, PASSWORD, DiffClient, Mirror, Tree
 from tests.support.log_views import check_mirror
 from tests.support.running import running, url_of

@@ -22,10 +22,10 @@ from exchange.market.reading import MarketFileError
 from exchange.server import app
 from exchange.server.app import Exchange
 from exchange.server.data_folder import DataFolder, FolderLockedError
-from exchange.server.port import PortError
+from exchange.server.identity.users_database import UsersDatabaseError
+from exchange.server.port.port import PortError
 from exchange.server.recovery import Recovered, recover
 from exchange.server.settings import Settings
-from exchange.server.users_database import UsersDatabaseError
 from tests.support.diff_client import DiffClient
 from tests.support.running import running, url_of
 

@@ -18,10 +18,10 @@ from exchange.gateway.notices import Code
 from exchange.gateway.surroundings import User
 from exchange.server.app import Exchange
 from exchange.server.desk import NotTakenError
-from exchange.server.login_limits import TooManyAttemptsError
-from exchange.server.passwords import HashPool
+from exchange.server.identity.login_limits import TooManyAttemptsError
+from exchange.server.identity.passwords import HashPool
+from exchange.server.identity.tokens import hash_of_token
 from exchange.server.sequencer import NotTaken
-from exchange.server.tokens import hash_of_token
 from tests.simulation.room import Line, notices
 from tests.support.running import DEPOSIT, in_memory
 

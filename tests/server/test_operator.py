@@ -11,8 +11,8 @@ from exchange.domain.rejections import RejectReason
 from exchange.domain.values import YUAN, Money
 from exchange.gateway.access import Role
 from exchange.server.app import Exchange
+from exchange.server.identity.users import UnknownUserError, User, UserExistsError
 from exchange.server.operator import NoAccountError, RefusedError
-from exchange.server.users import UnknownUserError, User, UserExistsError
 from tests.support.running import in_memory
 
 DEPOSIT = Money(1_000 * YUAN)

@@ -15,7 +15,7 @@ from exchange.domain.values import Money
 from exchange.server import recovery
 from exchange.server.app import Exchange
 from exchange.server.data_folder import DataFolder
-from exchange.server.port import PortError
+from exchange.server.port.port import PortError
 from exchange.server.serve import OUTCOME_UNKNOWN, STOPPED, serve
 from exchange.server.settings import Settings
 from tests.support.running import running

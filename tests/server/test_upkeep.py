@@ -63,7 +63,7 @@ async def test_an_exchange_purges_and_leaves_no_task_behind(tmp_path: Path, monk
         purged.set()
         return 0
 
-    monkeypatch.setattr("exchange.server.auth.Users.purge_expired", note)
+    monkeypatch.setattr("exchange.server.identity.auth.Users.purge_expired", note)
     tasks = asyncio.all_tasks()
     async with running(tmp_path):
         await asyncio.wait_for(purged.wait(), 10)

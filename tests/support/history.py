@@ -16,7 +16,7 @@ from exchange.domain.values import InstrumentId
 from exchange.domain.words import Direction, PositionEffect
 from exchange.gateway.dialects import Dialect
 from exchange.gateway.surroundings import User
-from exchange.server.history_pictures import all_dialects
+from exchange.server.history.pictures import all_dialects
 from projections.fold import Projections
 from projections.merge_patch import merge_patch
 from projections.user_view import BEFORE_ALL

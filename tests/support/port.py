@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from exchange.server.gate import WebSocketGate, WebSocketSettings
-from exchange.server.http import HttpSettings
-from exchange.server.port import Port
-from exchange.server.site import AsgiApp, Receive, SitePolicy
-from exchange.server.websocket import Peer, WebSocketConnection
+from exchange.server.port.gate import WebSocketGate, WebSocketSettings
+from exchange.server.port.http import HttpSettings
+from exchange.server.port.port import Port
+from exchange.server.port.site import AsgiApp, Receive, SitePolicy
+from exchange.server.port.websocket import Peer, WebSocketConnection
 from tests.support.ws import RecordingPeer
 
 UNHURRIED = WebSocketSettings(close_timeout_s=2.0)

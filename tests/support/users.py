@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from exchange.server.auth import Users
+from exchange.server.identity.auth import Users
 
 Result = TypeVar("Result")
 

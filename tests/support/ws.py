@@ -15,7 +15,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Self
 
-from exchange.server.websocket import WebSocketConnection
+from exchange.server.port.websocket import WebSocketConnection
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="

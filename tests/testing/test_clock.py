@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from exchange.server.deadlines import DeadlineLine
+from exchange.server.port.deadlines import DeadlineLine
 from exchange.testing.clock import START, VirtualClock
 
 

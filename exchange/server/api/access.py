@@ -20,7 +20,7 @@ from exchange.gateway.surroundings import User
 from exchange.server.api.backend import Backend, Behind
 from exchange.server.api.errors import ApiError, too_many
 from exchange.server.data_folder import FolderError
-from exchange.server.tokens import hash_of_token
+from exchange.server.identity.tokens import hash_of_token
 
 _bearer = HTTPBearer(
     auto_error=False, description="A token from `POST /api/v1/login`, or the admin token of the data folder."

@@ -19,8 +19,8 @@ from exchange.server.api.backend import Behind
 from exchange.server.api.bodies import Amount, RequestBody, like
 from exchange.server.api.documents import may_answer
 from exchange.server.api.words import utc
+from exchange.server.identity.users import User
 from exchange.server.operator import Done
-from exchange.server.users import User
 
 router = APIRouter(prefix=f"{PREFIX}/admin", tags=["admin"])
 

@@ -8,7 +8,7 @@ from exchange.gateway.notices import Language
 from exchange.server.api import admin, bulk, figures, floor, health, history, login, market, trading
 from exchange.server.api.documents import EVERYWHERE, may_answer
 from exchange.server.api.errors import answer_errors
-from exchange.server.request_counts import CountRequests, RequestCounts
+from exchange.server.api.request_counts import CountRequests, RequestCounts
 
 
 def make_api(language: Language) -> FastAPI:

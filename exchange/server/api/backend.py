@@ -12,15 +12,15 @@ from fastapi import Depends, Request
 from exchange.gateway.dialects import Dialect
 from exchange.gateway.notices import Language
 from exchange.server.api.errors import ApiError
-from exchange.server.auth import Users
+from exchange.server.api.request_limits import RequestLimits
 from exchange.server.desk import Desk
-from exchange.server.gate import WebSocketGate
-from exchange.server.history import History
+from exchange.server.history.history import History
+from exchange.server.identity.auth import Users
+from exchange.server.identity.tickets import Tickets
 from exchange.server.metrics import Metrics
 from exchange.server.operator import Operator
+from exchange.server.port.gate import WebSocketGate
 from exchange.server.publisher import Publisher
-from exchange.server.request_limits import RequestLimits
-from exchange.server.tickets import Tickets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,9 +20,9 @@ from exchange.server.api.documents import ErrorBody
 from exchange.server.api.errors import word_error
 from exchange.server.api.login import keep_from_caches
 from exchange.server.desk import NotTakenError
+from exchange.server.identity.passwords import HashPoolFullError
+from exchange.server.identity.users import UnfitError, UserExistsError
 from exchange.server.operator import RefusedError
-from exchange.server.passwords import HashPoolFullError
-from exchange.server.users import UnfitError, UserExistsError
 
 router = APIRouter(prefix=f"{PREFIX}/admin", tags=["admin"])
 

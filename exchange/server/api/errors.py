@@ -24,14 +24,14 @@ from exchange.domain.rejections import RejectReason
 from exchange.gateway.messages import NAME_CHARACTERS_MAX, FieldError, FrameError
 from exchange.gateway.notices import Code, Language, code_of, facts_in_yuan, text_of
 from exchange.server.desk import NOT_TAKEN_CODES, NotTakenError
-from exchange.server.history import NotListedError, VersionAheadError, VersionOrderError
-from exchange.server.history_queue import HistoryBusyError, HistoryError
-from exchange.server.history_rows import CursorError
-from exchange.server.login_limits import TooManyAttemptsError
+from exchange.server.history.history import NotListedError, VersionAheadError, VersionOrderError
+from exchange.server.history.queue import HistoryBusyError, HistoryError
+from exchange.server.history.rows import CursorError
+from exchange.server.identity.login_limits import TooManyAttemptsError
+from exchange.server.identity.passwords import HashPoolFullError
+from exchange.server.identity.tickets import TooManyTicketsError
+from exchange.server.identity.users import LoginRevokedError, UnfitError, UnknownUserError, UserExistsError
 from exchange.server.operator import RefusedError
-from exchange.server.passwords import HashPoolFullError
-from exchange.server.tickets import TooManyTicketsError
-from exchange.server.users import LoginRevokedError, UnfitError, UnknownUserError, UserExistsError
 
 FIELD_CHARACTERS_MAX: Final = 100
 """The longest field name that is quoted: a misspelt one may be as long as the request."""

@@ -19,7 +19,7 @@ from exchange.server.api.bodies import RequestBody, like
 from exchange.server.api.documents import may_answer
 from exchange.server.api.errors import ApiError
 from exchange.server.api.words import answer, utc_text
-from exchange.server.websocket import WebSocketConnection
+from exchange.server.port.websocket import WebSocketConnection
 
 router = APIRouter(prefix=f"{PREFIX}/admin", tags=["admin"])
 

@@ -21,9 +21,9 @@ from exchange.server.api.bodies import like
 from exchange.server.api.documents import may_answer
 from exchange.server.api.errors import ApiError
 from exchange.server.api.words import answer
-from exchange.server.history_questions import DialectName
+from exchange.server.history.questions import DialectName
+from exchange.server.identity.users import UnknownUserError
 from exchange.server.times import parse_time
-from exchange.server.users import UnknownUserError
 
 log = logging.getLogger("exchange.api")
 

@@ -19,7 +19,7 @@ from exchange.server.api.backend import Backend, Behind
 from exchange.server.api.bodies import RequestBody, like
 from exchange.server.api.errors import NoticeError
 from exchange.server.api.words import utc
-from exchange.server.tokens import Token
+from exchange.server.identity.tokens import Token
 
 router = APIRouter(prefix=PREFIX, tags=["login"])
 

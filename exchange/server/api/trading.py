@@ -27,7 +27,7 @@ from exchange.server.api.bodies import order_body
 from exchange.server.api.documents import may_answer
 from exchange.server.api.errors import NoticeError, refusal_notice
 from exchange.server.api.words import answer, word_account, word_positions
-from exchange.server.history_rows import word_row
+from exchange.server.history.rows import word_row
 
 router = APIRouter(prefix=PREFIX, tags=["trading"])
 

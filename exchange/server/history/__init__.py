@@ -1,0 +1,1 @@
+"""The exchange at any place of its log, answered beside the trading loop."""

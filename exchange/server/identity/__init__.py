@@ -1,0 +1,1 @@
+"""Who is who: users, passwords, tokens and tickets, and what a stranger may try."""
