@@ -44,6 +44,8 @@ class Account:
     available: float
     risk_ratio: float | None = None
     """Margin by balance; None where there is margin and nothing of one's own behind it."""
+    suspended: bool = False
+    """Whether the operator has suspended the account: new orders and withdrawals are refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,20 @@ from exchange.gateway.notices import Code
 from projections.figures import FLAT
 from projections.marks import VersionedMark
 from projections.rows import PositionRow
-from tests.support.commands import ALL, CLOSE, CLOSETODAY, IOC, TRADER, buy, cancel, open_account, sell, traded
+from tests.support.commands import (
+    ALL,
+    CLOSE,
+    CLOSETODAY,
+    IOC,
+    TRADER,
+    buy,
+    cancel,
+    open_account,
+    restore,
+    sell,
+    suspend,
+    traded,
+)
 from tests.support.market import CORN, RB, TOY
 from tests.support.views import SmallExchange
 
@@ -23,7 +36,7 @@ ZH, EN = GuideDialect("zh"), GuideDialect("en")
 
 ACCOUNT = (
     "user_id currency pre_balance deposit withdraw static_balance close_profit position_profit float_profit commission "
-    "premium balance margin frozen_margin frozen_commission frozen_premium available risk_ratio"
+    "premium balance margin frozen_margin frozen_commission frozen_premium available risk_ratio suspended"
 )
 LOTS = "volume_{0} volume_{0}_today volume_{0}_his volume_{0}_frozen_today volume_{0}_frozen_his volume_{0}_frozen"
 MONEY = "open_cost_{0} position_cost_{0} float_profit_{0} position_profit_{0} margin_{0}"
@@ -346,3 +359,14 @@ def test_languages_are_different_wordings() -> None:
     assert ZH.wording != EN.wording
     assert ZH.text(Code.LOGIN_OK, {}) == "登录成功"
     assert EN.text(Code.LOGIN_OK, {}) == "Logged in"
+
+
+def test_a_suspension_shows_and_its_end_does_too() -> None:
+    exchange = SmallExchange(RegisterInstrument(terms=TOY), open_account(TRADER, 12))
+    assert words(exchange)["accounts"]["CNY"]["suspended"] is False
+    before = exchange.version
+    exchange.run(suspend(TRADER))
+    assert words(exchange, before)["accounts"]["CNY"]["suspended"] is True
+    before = exchange.version
+    exchange.run(restore(TRADER))
+    assert words(exchange, before)["accounts"]["CNY"]["suspended"] is False

@@ -12,6 +12,8 @@ from typing import Any
 
 from exchange.domain.events import (
     AccountOpened,
+    AccountRestored,
+    AccountSuspended,
     Deposited,
     Event,
     Fill,
@@ -234,6 +236,12 @@ class Story:
         names = "deposit withdraw close_profit commission frozen_margin frozen_commission position_profit float_profit"
         told: dict[str, Any] = {name: booked[name] / YUAN for name in (*names.split(), "margin")}
         told |= {"pre_balance": 0.0, "premium": 0.0, "frozen_premium": 0.0, "user_id": user_id, "currency": "CNY"}
+        turns = [
+            isinstance(event, AccountSuspended)
+            for event in self.events
+            if isinstance(event, AccountSuspended | AccountRestored) and event.account_id == account_id
+        ]
+        told["suspended"] = turns[-1] if turns else False
         told |= {"static_balance": static / YUAN, "balance": balance / YUAN, "available": available / YUAN}
         if not booked["margin"]:
             told["risk_ratio"] = 0.0

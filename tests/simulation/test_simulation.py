@@ -42,7 +42,7 @@ MUST_HAPPEN: Final = (
     "login by the address",
     "wrong ticket",
     "resume in another dialect",
-    "step in guide/1/en",
+    "step in guide/2/en",
     "step in flat/1/en",
     # Steps.
     "step for marks alone",

@@ -39,6 +39,8 @@ export interface Account {
   readonly available: number;
   /** margin / balance; absent where there is margin and no balance. */
   readonly risk_ratio?: number;
+  /** Whether the operator has suspended the account: new orders and withdrawals are refused. */
+  readonly suspended: boolean;
 }
 
 /** A flat position stays, with zeros. Volumes are lots. */

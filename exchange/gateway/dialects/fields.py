@@ -40,6 +40,7 @@ def account_fields(row: AccountRow, figures: Figures, user_id: str, since: int) 
         worded["frozen_margin"] = row.frozen_margin / YUAN
         worded["frozen_commission"] = row.frozen_commission / YUAN
         worded["frozen_premium"] = 0.0
+        worded["suspended"] = row.suspended
     worded["position_profit"] = figures.position_profit / YUAN
     worded["float_profit"] = figures.float_profit / YUAN
     worded["balance"] = figures.balance / YUAN

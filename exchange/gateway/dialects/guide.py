@@ -25,7 +25,7 @@ class GuideDialect(DiffDialect):
     business_id = "qaexchange"
 
     def __init__(self, language: Language) -> None:
-        super().__init__(language, "guide/1")
+        super().__init__(language, "guide/2")
 
     def word(self, changes: Changes, user_id: str) -> list[Patch]:
         """The patches that tell a user's changes; none where there are none. `user_id` is the name of the login."""

@@ -73,6 +73,7 @@ ACCOUNT: Final = {
     "margin": 5774.4,
     "available": 991_346.772,
     "risk_ratio": 0.005774326,
+    "suspended": False,
 }
 POSITION: Final = {
     "user_id": "alice",
