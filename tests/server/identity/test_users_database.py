@@ -146,6 +146,8 @@ def test_the_migrations_are_found_where_an_installation_has_them(
 
 
 def test_missing_migrations_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(users_database, "__file__", str(tmp_path / "exchange" / "server" / "identity" / "users_database.py"))
+    monkeypatch.setattr(
+        users_database, "__file__", str(tmp_path / "exchange" / "server" / "identity" / "users_database.py")
+    )
     with pytest.raises(UsersDatabaseError, match="migrations of the users database are missing"):
         migrations_folder()
