@@ -18,7 +18,15 @@ from exchange.cli import logins
 from exchange.cli.errors import FailedError, NotReachableError, TurnedDownError, UsageError
 from exchange.cli.names import read_users
 from exchange.cli.operations import Operations, operate
-from exchange.cli.options import DEFAULT_DATA, DataOption, JsonLinesOption, Language, LanguageOption
+from exchange.cli.options import (
+    DEFAULT_DATA,
+    CertificatesOption,
+    DataOption,
+    JsonLinesOption,
+    Language,
+    RefusalLanguageOption,
+    UrlOption,
+)
 from exchange.cli.output import print_json_line
 from exchange.cli.password import PasswordOption, PasswordStdinOption, read_password
 from exchange.cli.values import parse_yuan
@@ -39,16 +47,7 @@ def bots(
     instruments: Annotated[
         str, typer.Option(metavar="NAMES", help="The contracts to trade, with commas, such as SHFE.cu2701,DCE.i2701.")
     ],
-    url: Annotated[
-        str | None,
-        typer.Option(
-            "--url",
-            envvar="EXCHANGE_URL",
-            metavar="URL",
-            help="The exchange, such as ws://127.0.0.1:8000 or https://exchange.example.org:8000. "
-            "[the one that runs on the data folder, else http://127.0.0.1:8000]",
-        ),
-    ] = None,
+    url: UrlOption = None,
     user: Annotated[
         str, typer.Option(metavar="NAME", help="The bots log in as NAME-maker-1, NAME-noise-1 and so on.")
     ] = "bot",
@@ -76,12 +75,9 @@ def bots(
     leave_orders: Annotated[
         bool, typer.Option("--leave-orders", help="Do not cancel the bots' orders at the end.")
     ] = False,
-    ca: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="PEM file with the certificates that count. [those of the system]"),
-    ] = None,
+    ca: CertificatesOption = None,
     data: DataOption = DEFAULT_DATA,
-    lang: LanguageOption = Language.EN,
+    lang: RefusalLanguageOption = Language.EN,
     json: JsonLinesOption = False,
 ) -> None:
     """Let bots trade, until Ctrl-C.
@@ -97,18 +93,13 @@ def bots(
     wanted = tuple(dict.fromkeys(InstrumentId(name.strip()) for name in instruments.split(",") if name.strip()))
     if not wanted:
         raise UsageError("--instruments names no contract: give at least one, such as SHFE.cu2701")
-    server, certificates = logins.where(url and _http(url), data, ca)
+    server, certificates = logins.where(url, data, ca)
     secret = read_password(password, password_stdin, f"Password for the bots of {user}")
     names = {member.name: f"{user}-{member.name}" for member in members(settings)}
     if deposit is not None:
         _make_users(data, names.values(), secret, deposit, lang)
     party = Party(server, logins.trusted(certificates), names, secret, wanted, settings)
     asyncio.run(party.trade(follow=follow, leave_orders=leave_orders, json=json))
-
-
-def _http(url: str) -> str:
-    """The address as HTTP has it, which people may as well write as WebSocket's."""
-    return f"http{url.removeprefix('ws')}" if url.startswith(("ws://", "wss://")) else url
 
 
 def _make_users(data: Path, names: Iterable[str], password: str, deposit: Decimal, lang: Language) -> None:

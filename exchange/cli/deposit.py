@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from exchange.cli.operations import operate
-from exchange.cli.options import DEFAULT_DATA, DataOption, JsonOption, Language, LanguageOption
+from exchange.cli.options import DEFAULT_DATA, DataOption, JsonOption, Language, RefusalLanguageOption
 from exchange.cli.output import print_json
 from exchange.cli.users import NameArgument, check_users_exist
 from exchange.cli.values import parse_yuan
@@ -21,7 +21,7 @@ def deposit(
         Decimal, typer.Argument(parser=parse_yuan, metavar="YUAN", help="How much, at most six decimals.")
     ],
     data: DataOption = DEFAULT_DATA,
-    lang: LanguageOption = Language.EN,
+    lang: RefusalLanguageOption = Language.EN,
     json: JsonOption = False,
 ) -> None:
     """Pay into a user's account, whether a server runs or not."""

@@ -15,7 +15,7 @@ from exchange.cli.entries import entry_document, entry_lines
 from exchange.cli.errors import FailedError
 from exchange.cli.log_figures import LogFigures, figures_of
 from exchange.cli.log_files import log_path, reading_log
-from exchange.cli.options import DEFAULT_DATA, DataOption, JsonLinesOption, JsonOption, Language, LanguageOption
+from exchange.cli.options import DEFAULT_DATA, DataOption, JsonLinesOption, JsonOption, Language, RefusalLanguageOption
 from exchange.cli.output import (
     Column,
     print_facts,
@@ -41,7 +41,7 @@ def tail(
     ] = 10,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new entries until Ctrl-C.")] = False,
     data: DataOption = DEFAULT_DATA,
-    lang: LanguageOption = Language.EN,
+    lang: RefusalLanguageOption = Language.EN,
     json: JsonLinesOption = False,
 ) -> None:
     """Show the last entries.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,30 +10,26 @@ import typer
 from exchange.cli import logins, texts
 from exchange.cli.errors import TurnedDownError
 from exchange.cli.logins import Login
-from exchange.cli.options import DEFAULT_DATA, DataOption, JsonOption, Language, LanguageOption
+from exchange.cli.options import (
+    DEFAULT_DATA,
+    CertificatesOption,
+    DataOption,
+    JsonOption,
+    Language,
+    LanguageOption,
+    UrlOption,
+)
 from exchange.cli.output import print_json
 from exchange.cli.password import PasswordOption, PasswordStdinOption, read_password
-from exchange.cli.server_client import ServerClient
+from exchange.cli.times import china_minute
 
 
 def login(
     user: Annotated[str, typer.Argument(metavar="USER", help="The name to log in with.")],
-    url: Annotated[
-        str | None,
-        typer.Option(
-            "--url",
-            envvar="EXCHANGE_URL",
-            metavar="URL",
-            help="The exchange, such as https://exchange.example.org:8000. "
-            "[the one that runs on the data folder, else http://127.0.0.1:8000]",
-        ),
-    ] = None,
+    url: UrlOption = None,
     password: PasswordOption = None,
     password_stdin: PasswordStdinOption = False,
-    ca: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="PEM file with the certificates that count. [those of the system]"),
-    ] = None,
+    ca: CertificatesOption = None,
     data: DataOption = DEFAULT_DATA,
     lang: LanguageOption = Language.EN,
     json: JsonOption = False,
@@ -48,9 +43,8 @@ def login(
     server, certificates = logins.where(url, data, ca)
     secret = read_password(password, password_stdin, texts.PASSWORD_FOR(language, user=user))
     nobody = Login(url=server, user=user, token="", expires_at="", certificates=certificates)
-    answer = ServerClient(nobody.address(), "", language).ask(
-        "POST", "/api/v1/login", {"user_name": user, "password": secret}
-    )
+    client = logins.client_of(nobody, language, look=texts.LOG_IN_AGAIN(language))
+    answer = client.ask("POST", "/api/v1/login", {"user_name": user, "password": secret})
     login = Login(
         url=server,
         user=answer["user_id"],
@@ -59,11 +53,10 @@ def login(
         certificates=certificates,
     )
     logins.keep(login)
-    told = {"user": login.user, "url": login.url, "expires_at": login.expires_at}
     if json:
-        print_json(told)
+        print_json({"user": login.user, "url": login.url, "expires_at": login.expires_at})
     else:
-        typer.echo(texts.LOGGED_IN(language, **told))
+        typer.echo(texts.LOGGED_IN(language, user=login.user, url=login.url, until=china_minute(login.expires_at)))
 
 
 def logout(lang: LanguageOption = Language.EN) -> None:

@@ -21,10 +21,9 @@ from exchange.gateway.notices import Language
 from exchange.server.data_folder import DataFolder
 from exchange.server.private_files import replace_private
 
-LOOK_AT_ORDERS: Final = "Look before you try again, with `exchange orders`"
-"""What to do when an outcome is unknown."""
 ANY: Final = "any"
 DEFAULT_URL: Final = "http://127.0.0.1:8000"
+HTTP_SCHEMES: Final = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +39,7 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
     def address(self) -> Address:
         """Where the server is."""
-        return Address(url=self.url, called=f"the exchange at {self.url}", certificates=trusted(self.certificates))
+        return Address(url=self.url, called=self.url, certificates=trusted(self.certificates))
 
     @property
     def websocket_url(self) -> str:
@@ -64,7 +63,7 @@ def where(url: str | None, data: Path, ca: Path | None) -> tuple[str, str]:
     """(the URL of the server, which certificates count): as given, or else the data folder's server, or else the
     default address.
 
-    Raises UsageError for a URL that can be none.
+    A URL may as well be written as a WebSocket's. Raises UsageError for one that can be none.
     """
     if url is not None:
         return _checked(url), "" if ca is None else str(ca.absolute())
@@ -76,13 +75,14 @@ def where(url: str | None, data: Path, ca: Path | None) -> tuple[str, str]:
 
 def _checked(url: str) -> str:
     parts = urlsplit(url if "://" in url else f"http://{url}")
+    scheme = HTTP_SCHEMES.get(parts.scheme)
     try:
-        named = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        named = scheme and parts.hostname and parts.port != 0
     except ValueError:
         named = False
     if not named or parts.path.strip("/") or parts.query or parts.username:
         raise UsageError(f"{url!r} is no address of an exchange: write http://host:port or https://host:port")
-    return f"{parts.scheme}://{parts.netloc}"
+    return f"{scheme}://{parts.netloc}"
 
 
 def login_file() -> Path:
@@ -119,6 +119,12 @@ def forget() -> None:
     login_file().unlink(missing_ok=True)
 
 
-def client_of(login: Login, language: Language, *, look: str = LOOK_AT_ORDERS) -> ServerClient:
-    """Speaks for the login; `look` says what to do when an outcome is unknown."""
-    return ServerClient(login.address(), login.token, language, look=look)
+def client_of(login: Login, language: Language, *, look: str | None = None) -> ServerClient:
+    """Speaks for the login; `look` says what to do when an outcome is unknown: look at the orders, if nothing else."""
+    return ServerClient(
+        login.address(),
+        login.token,
+        language,
+        look=look or texts.LOOK_AT_ORDERS(language),
+        log_in=texts.LOGIN_EXPIRED(language, user=login.user, url=login.url),
+    )

@@ -3,7 +3,6 @@ in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Any, Final
 from urllib.parse import quote as quoted
@@ -13,7 +12,7 @@ import typer
 
 from exchange.cli import completion, logins, tables, texts
 from exchange.cli.options import JsonOption, Language, LanguageOption
-from exchange.cli.output import print_facts, print_json, print_table, tell
+from exchange.cli.output import is_narrow, print_facts, print_json, print_table, tell
 from exchange.cli.trading import InstrumentArgument
 
 ROWS: Final = 20
@@ -50,7 +49,7 @@ def orders(
     """List your orders, the newest first."""
     status = None if which is Which.ALL else which.value
     answer = _ask("/orders", lang, status=status, instrument_id=contract, limit=limit, cursor=cursor)
-    _show(answer, json, lang, tables.orders(answer["orders"], lang.value))
+    _show(answer, json, lang, tables.orders(answer["orders"], lang.value, brief=is_narrow()))
 
 
 def trades(
@@ -62,13 +61,13 @@ def trades(
 ) -> None:
     """List your trades, the newest first."""
     answer = _ask("/trades", lang, instrument_id=contract, limit=limit, cursor=cursor)
-    _show(answer, json, lang, tables.trades(answer["trades"], lang.value))
+    _show(answer, json, lang, tables.trades(answer["trades"], lang.value, brief=is_narrow()))
 
 
 def positions(lang: LanguageOption = Language.EN, json: JsonOption = False) -> None:
     """Show what you hold."""
     answer = _ask("/positions", lang)
-    _show(answer, json, lang, tables.positions(answer["positions"].values(), lang.value))
+    _show(answer, json, lang, tables.positions(answer["positions"].values(), lang.value, brief=is_narrow()))
 
 
 def account(lang: LanguageOption = Language.EN, json: JsonOption = False) -> None:
@@ -84,7 +83,7 @@ def quote(
     contracts: Annotated[
         list[str],
         typer.Argument(
-            metavar="CONTRACT...", help="Contracts, such as SHFE.cu2701.", autocompletion=completion.instruments
+            metavar="CONTRACT", help="Contracts, such as SHFE.cu2701.", autocompletion=completion.instruments
         ),
     ],
     lang: LanguageOption = Language.EN,
@@ -129,5 +128,4 @@ def _show(answer: dict[str, Any], json: bool, lang: Language, table: tables.Tabl
 
 
 def _print(table: tables.Table) -> None:
-    rows: Iterable[tuple[str, ...]] = table.rows
-    print_table(table.title, table.columns, rows)
+    print_table(*table)

@@ -27,7 +27,25 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 JsonLinesOption = Annotated[bool, typer.Option("--json", help="Print a JSON document per line instead of text.")]
 LanguageOption = Annotated[
     Language,
+    typer.Option("--lang", envvar="EXCHANGE_LANGUAGE", metavar="zh|en", help="The language of what is printed."),
+]
+RefusalLanguageOption = Annotated[
+    Language,
     typer.Option(
         "--lang", envvar="EXCHANGE_LANGUAGE", metavar="zh|en", help="The language of the exchange's refusals."
     ),
+]
+UrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        envvar="EXCHANGE_URL",
+        metavar="URL",
+        help="The exchange, such as https://exchange.example.org:8000. "
+        "[the one that runs on the data folder, else http://127.0.0.1:8000]",
+    ),
+]
+CertificatesOption = Annotated[
+    Path | None,
+    typer.Option("--ca", metavar="FILE", help="PEM file with the certificates that count. [those of the system]"),
 ]

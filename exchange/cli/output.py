@@ -12,11 +12,14 @@ import orjson
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 Tell = Callable[[int, int], None]
 """Told (done, total) now and then."""
 
+WIDE: Final = 120
+"""Columns of a terminal that has room for everything."""
 PIPED_WIDTH: Final = 10_000
 """Columns of a table that goes into a file or another program: nothing is cut or wrapped."""
 
@@ -27,6 +30,8 @@ class Column(NamedTuple):
     name: str
     right: bool = False
     """Whether its values, numbers, stand on the right."""
+    gives_room: bool = False
+    """Whether a narrow terminal takes room from it before it cuts any other."""
 
 
 def print_json(document: Any) -> None:
@@ -51,18 +56,32 @@ def print_json_items(head: dict[str, Any], name: str, items: Iterable[Any]) -> N
 
 def print_table(title: str, columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
     """Print a table with a heading; one without rows says so in a line."""
-    from rich.console import Console
-
     table = rich_table(title, columns, rows)
-    console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
     if table.row_count:
-        console.print(table)
+        make_console().print(table)
     else:
         typer.echo(f"{title}: none")
 
 
-def rich_table(title: str, columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> Table:
-    """A table with a heading, to be printed or shown live."""
+def make_console() -> Console:
+    """Standard output for tables."""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
+
+
+def is_narrow() -> bool:
+    """Whether standard output is a terminal where a long table has to leave something out."""
+    return make_console().width < WIDE
+
+
+def rich_table(
+    title: str, columns: Sequence[Column], rows: Iterable[Sequence[object]], *, one_line: bool = False
+) -> Table:
+    """A table with a heading, to be printed or shown live.
+
+    Where there is too little room, columns that give some are wrapped; with `one_line`, cut.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -71,10 +90,17 @@ def rich_table(title: str, columns: Sequence[Column], rows: Iterable[Sequence[ob
         title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True
     )
     for column in columns:
-        table.add_column(column.name, justify="right" if column.right else "left", no_wrap=True)
+        table.add_column(
+            column.name,
+            justify="right" if column.right else "left",
+            # Rich takes room first from the columns that it may wrap.
+            no_wrap=not column.gives_room,
+            overflow="fold" if column.gives_room else "ellipsis",
+        )
+    cut: dict[str, Any] = {"no_wrap": True, "overflow": "ellipsis"} if one_line else {}
     for row in rows:
         # As Text: a user may be called [red].
-        table.add_row(*(Text(str(value)) for value in row))
+        table.add_row(*(Text(str(value), **cut) for value in row))
     return table
 
 

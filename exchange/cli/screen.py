@@ -19,19 +19,23 @@ WORKING: Final = frozenset({"ALIVE", "PARTIALLY_FILLED"})
 
 
 def screen(picture: Picture, title: str, notices: Sequence[Notice], language: Language) -> Group:
-    """What is shown of a picture in the words of the guide dialect: money, quotes, positions, orders, last notices."""
+    """What is shown of a picture in the words of the guide dialect: money, quotes if there are any, positions, orders,
+    last notices."""
     from rich.console import Group
     from rich.text import Text
 
     tree = picture.tree
     own: dict[str, Any] = next(iter(tree.get("trade", {}).values()), {})
     parts: list[Any] = [Text(title, style="bold"), Text(_money(own, language))]
-    for table in (
-        tables.quotes(tree.get("quotes", {}).values(), language),
+    shown = [
         tables.positions(own.get("positions", {}).values(), language, brief=True),
         tables.orders(_orders_to_show(list(own.get("orders", {}).values())), language, brief=True),
-    ):
-        parts += [Text(), rich_table(*table)]
+    ]
+    if tree.get("quotes"):
+        shown.insert(0, tables.quotes(tree["quotes"].values(), language))
+    for table in shown:
+        # A second line of one order would push another one off the screen.
+        parts += [Text(), rich_table(*table, one_line=True)]
     if notices:
         parts += [Text(), Text(texts.NOTICES(language), style="italic")]
         parts += [Text(f"{notice.code} {notice.content}") for notice in notices]

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from exchange.cli import texts
 from exchange.cli.errors import (
     LOOK_FIRST,
     FailedError,
@@ -23,8 +24,7 @@ from exchange.cli.errors import (
     UnknownOutcomeError,
     UsageError,
 )
-from exchange.domain.rejections import RejectReason
-from exchange.gateway.notices import Code, Language, code_of, text_of
+from exchange.gateway.notices import Code, Language, text_of
 from exchange.server.data_folder import ServerInfo
 
 CONNECT_TIMEOUT_S: Final = 5.0
@@ -64,14 +64,18 @@ def any_certificate() -> ssl.SSLContext:
 
 
 class ServerClient:
-    """One server, for one request after the other, each over a connection of its own."""
+    """One server, for one request after the other, each over a connection of its own. Errors are told in `language`."""
 
-    def __init__(self, address: Address, token: str, language: Language, *, look: str = LOOK_FIRST) -> None:
-        """`token` may be empty, for a login; `look` says where to look when an outcome is unknown."""
+    def __init__(
+        self, address: Address, token: str, language: Language, *, look: str = LOOK_FIRST, log_in: str = ""
+    ) -> None:
+        """`token` may be empty, for a login; `look` says where to look when an outcome is unknown, `log_in` what to do
+        when the token is void: the server's own words are for programs."""
         self._address = address
         self._token = token
         self._language: Language = language
         self._look = look
+        self._log_in = log_in
 
     def ask(self, method: str, path: str, content: Any = None) -> Any:
         """The answer's content to a request with this content; None where it has none.
@@ -90,11 +94,8 @@ class ServerClient:
             return self._read(response.status, response.read())
         except (OSError, http.client.HTTPException, ValueError, KeyboardInterrupt) as error:
             if method == "GET":
-                raise NotReachableError(f"{self._address.called} gave no answer ({error!r})") from error
-            raise UnknownOutcomeError(
-                f"the request was handed to {self._address.called}, and no answer came ({error!r}): it may have been "
-                f"done or not. {self._look}"
-            ) from error
+                raise NotReachableError(self._say(texts.NO_ANSWER, error=repr(error))) from error
+            raise UnknownOutcomeError(self._say(texts.OUTCOME_UNKNOWN, error=repr(error))) from error
         finally:
             connection.close()
 
@@ -111,10 +112,7 @@ class ServerClient:
         try:
             connection.connect()
         except OSError as error:
-            raise NotReachableError(
-                f"{self._address.called} does not answer ({error}): nothing was done. If it is starting or stopping, "
-                "try again in a moment"
-            ) from error
+            raise NotReachableError(self._say(_trouble(error), error=error)) from error
         connection.sock.settimeout(ANSWER_TIMEOUT_S)
         return connection
 
@@ -125,31 +123,44 @@ class ServerClient:
         content = None if status == HTTPStatus.NO_CONTENT else orjson.loads(text)
         if status < HTTPStatus.MULTIPLE_CHOICES:
             return content
-        called = self._address.called
         if not isinstance(content, dict) or "error" not in content or content["error"]["reason"] in UNKNOWN_ROUTE:
-            raise FailedError(
-                f"{called} does not know this request (HTTP status {status}): it is of another version than this "
-                "command, or no exchange"
-            )
+            raise FailedError(self._say(texts.UNKNOWN_REQUEST, status=status))
         error = content["error"]
         told = self._told(error)
         if error["reason"] == Code.OUTCOME_UNKNOWN.name:
-            raise UnknownOutcomeError(f"{called}: {told}. {self._look}")
+            raise UnknownOutcomeError(self._say(texts.OUTCOME_UNKNOWN_THERE, told=told))
         match status:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN | HTTPStatus.CONFLICT | HTTPStatus.NOT_FOUND:
                 raise TurnedDownError(told)
             case HTTPStatus.UNPROCESSABLE_ENTITY:
                 raise UsageError(told)
             case HTTPStatus.SERVICE_UNAVAILABLE:
-                raise NotReachableError(f"{called} does not take it now: {told}. Nothing was done")
+                raise NotReachableError(self._say(texts.NOT_TAKEN_NOW, told=told))
             case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise UnknownOutcomeError(f"{called} failed on it: {told}. It may have been done or not. {self._look}")
+                raise UnknownOutcomeError(self._say(texts.FAILED_THERE, told=told))
             case _:
-                raise FailedError(f"{called} did not do it (HTTP status {status}): {told}")
+                raise FailedError(self._say(texts.NOT_DONE, status=status, told=told))
+
+    def _say(self, text: texts.Text, **values: object) -> str:
+        return text(self._language, called=self._address.called, look=self._look, **values)
 
     def _told(self, error: dict[str, Any]) -> str:
-        """The error's text, a refusal's in the language of this command."""
-        reason = error["reason"]
-        if reason in RejectReason.__members__:
-            return text_of(code_of(RejectReason(reason)), self._language, error["details"])
-        return str(error["content"])
+        """The error's text; that of a notice in the language of this command."""
+        if self._log_in and error["reason"] == Code.NOT_LOGGED_IN.name:
+            return self._log_in
+        try:
+            return text_of(Code(error["code"]), self._language, error["details"])
+        except (ValueError, KeyError):
+            # No notice, one that a newer server has, or one of which the server gave the words alone.
+            return str(error["content"])
+
+
+def _trouble(error: OSError) -> texts.Text:
+    """How to tell that there is no connection."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return texts.NOT_TRUSTED
+        case ssl.SSLError():
+            return texts.NO_TLS
+        case _:
+            return texts.NOT_REACHABLE

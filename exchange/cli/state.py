@@ -12,7 +12,7 @@ from eventstore.sqlite_reader import SqliteReader
 from exchange.cli.errors import FailedError
 from exchange.cli.log_files import reading_log
 from exchange.cli.names import read_users
-from exchange.cli.options import DEFAULT_DATA, DataOption, JsonOption, Language, LanguageOption
+from exchange.cli.options import DEFAULT_DATA, DataOption, JsonOption, Language, RefusalLanguageOption
 from exchange.cli.output import Column, print_json, print_table, progress
 from exchange.cli.picture import Reached, fold_state, fold_views, state_document, user_snapshot
 from exchange.cli.times import china_text, utc_text
@@ -36,7 +36,7 @@ def state(
         str | None, typer.Option(metavar="NAME", help="Only what this user saw; an account id is taken as well.")
     ] = None,
     data: DataOption = DEFAULT_DATA,
-    lang: LanguageOption = Language.EN,
+    lang: RefusalLanguageOption = Language.EN,
     json: JsonOption = False,
 ) -> None:
     """Show the exchange as it was at any place of the log.

@@ -1,24 +1,28 @@
 """Orders, trades, positions, money and quotes as tables, in either language: for a command's output and for the live
-screen alike. They are given as the exchange words them, in yuan."""
+screen alike. They are given as the exchange words them, in yuan. `brief` leaves out what a narrow screen has no room
+for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from exchange.cli import texts
 from exchange.cli.output import Column
+from exchange.cli.times import CHINA
 from exchange.gateway.notices import Language
 
-CHINA: Final = timezone(timedelta(hours=8))
-BRIEF_TIME: Final = slice(len("11-20 "), -len(".123"))
+REFUSED: Final = "REJECTED"
 ABSENT: Final = "-"
 """Stands for a number that does not exist."""
 
 _VALUED: Final = (texts.FLOAT_PROFIT, texts.POSITION_PROFIT, texts.MARGIN)
 _VALUED_NAMES: Final = ("float_profit", "position_profit", "margin")
 """What follows from the market's price; the first is left out where there is little room."""
+
+_GIVES_ROOM: Final = frozenset({texts.ORDER_ID, texts.TRADE_ID, texts.EFFECT, texts.MESSAGE})
+"""Columns whose values are long now and then, and can be read also when they are not whole."""
 
 Wire = Mapping[str, Any]
 
@@ -32,7 +36,7 @@ class Table(NamedTuple):
 
 
 def orders(found: Iterable[Wire], language: Language, *, brief: bool = False) -> Table:
-    """Orders, in the order given; `brief` leaves out what a narrow screen has no room for."""
+    """Orders, in the order given."""
     columns = _columns(
         language,
         (texts.TIME, texts.ORDER_ID, texts.INSTRUMENT, texts.SIDE, texts.EFFECT),
@@ -44,9 +48,8 @@ def orders(found: Iterable[Wire], language: Language, *, brief: bool = False) ->
 
 def _order(order: Wire, language: Language, brief: bool) -> tuple[str, ...]:
     price = order.get("limit_price")
-    time = _time(order["insert_date_time"])
     return (
-        time[BRIEF_TIME] if brief else time,
+        _time(order["insert_date_time"], brief),
         order["order_id"],
         order["instrument_id"],
         texts.word(order["direction"], language),
@@ -55,11 +58,12 @@ def _order(order: Wire, language: Language, brief: bool) -> tuple[str, ...]:
         str(order["volume_orign"]),
         str(order["volume_left"]),
         texts.word(order["status"], language),
-        *(() if brief else (order["last_msg"],)),
+        # Of any other order the exchange's text says in its own language what the status says in this one.
+        *(() if brief else (order["last_msg"] if order["status"] == REFUSED else "",)),
     )
 
 
-def trades(found: Iterable[Wire], language: Language) -> Table:
+def trades(found: Iterable[Wire], language: Language, *, brief: bool = False) -> Table:
     """Trades, in the order given."""
     columns = _columns(
         language,
@@ -68,7 +72,7 @@ def trades(found: Iterable[Wire], language: Language) -> Table:
     )
     rows = [
         (
-            _time(trade["trade_date_time"]),
+            _time(trade["trade_date_time"], brief),
             trade["trade_id"],
             trade["order_id"],
             trade["instrument_id"],
@@ -170,11 +174,16 @@ def money(value: float | None) -> str:
     return ABSENT if value is None else f"{value:,.2f}"
 
 
-def _time(at_ms: int) -> str:
-    """The time in China, to the millisecond."""
-    return datetime.fromtimestamp(at_ms / 1000, CHINA).strftime("%m-%d %H:%M:%S.%f")[:-3]
+def _time(at_ms: int, brief: bool) -> str:
+    """The time in China, to the millisecond; in brief that of the day, to the second."""
+    time = datetime.fromtimestamp(at_ms / 1000, CHINA)
+    return time.strftime("%H:%M:%S") if brief else time.strftime("%m-%d %H:%M:%S.%f")[:-3]
 
 
 def _columns(language: Language, *groups: Iterable[texts.Text]) -> list[Column]:
     """Columns by group: texts and numbers in turn, numbers on the right."""
-    return [Column(text(language), right=bool(at % 2)) for at, group in enumerate(groups) for text in group]
+    return [
+        Column(text(language), right=bool(at % 2), gives_room=text in _GIVES_ROOM)
+        for at, group in enumerate(groups)
+        for text in group
+    ]

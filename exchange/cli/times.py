@@ -19,5 +19,10 @@ def china_text(at_ns: int) -> str:
     return f"{_second(at_ns, CHINA).strftime('%Y-%m-%dT%H:%M:%S')}.{at_ns % 1_000_000_000:09d}+08:00"
 
 
+def china_minute(time: str) -> str:
+    """`2026-10-06 14:30+08:00`, of an ISO time with its zone."""
+    return datetime.fromisoformat(time).astimezone(CHINA).isoformat(" ", "minutes")
+
+
 def _second(at_ns: int, zone: tzinfo) -> datetime:
     return datetime.fromtimestamp(at_ns // 1_000_000_000, zone)

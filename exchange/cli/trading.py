@@ -40,7 +40,11 @@ InstrumentArgument = Annotated[
 LotsArgument = Annotated[int, typer.Argument(metavar="LOTS", min=1, help="How many lots.")]
 PriceArgument = Annotated[
     Decimal | None,
-    typer.Argument(parser=parse_price, metavar="[PRICE]", help="The limit, in yuan. Without one: at the market."),
+    typer.Argument(
+        parser=parse_price,
+        metavar="PRICE",
+        help="The limit, in yuan. Without one: at the market, where the contract takes such orders.",
+    ),
 ]
 CloseOption = Annotated[bool, typer.Option("--close", help="Close lots instead of opening some.")]
 CloseTodayOption = Annotated[bool, typer.Option("--close-today", help="Close lots that were opened today.")]
@@ -139,7 +143,7 @@ def _insert(
         order |= {"price_type": "ANY", "time_condition": "IOC"}
     else:
         order |= {"price_type": "LIMIT", "limit_price": float(price), "time_condition": time_condition}
-    look = f"The same command with --id {order['order_id']} never does it twice, and tells what became of it"
+    look = texts.SAME_ID_AGAIN(lang.value, order_id=order["order_id"])
     client = logins.client_of(logins.kept(lang.value), lang.value, look=look)
     _tell(client.ask("POST", "/api/v1/orders", order), lang, json)
 

@@ -11,7 +11,7 @@ import typer
 from exchange.cli.errors import FailedError, UsageError
 from exchange.cli.names import read_users
 from exchange.cli.operations import operate
-from exchange.cli.options import DEFAULT_DATA, DataOption, JsonOption, Language, LanguageOption
+from exchange.cli.options import DEFAULT_DATA, DataOption, JsonOption, Language, RefusalLanguageOption
 from exchange.cli.output import Column, print_json, print_table, tell
 from exchange.cli.password import PasswordOption, PasswordStdinOption, read_password
 from exchange.cli.times import china_text, utc_text
@@ -33,7 +33,7 @@ def add(
         Decimal, typer.Option(parser=parse_yuan, metavar="YUAN", help="Money for the new account.")
     ] = Decimal(0),
     data: DataOption = DEFAULT_DATA,
-    lang: LanguageOption = Language.EN,
+    lang: RefusalLanguageOption = Language.EN,
     json: JsonOption = False,
 ) -> None:
     """Add a user with an account.

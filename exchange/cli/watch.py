@@ -19,6 +19,8 @@ from exchange.cli import completion, logins, texts
 from exchange.cli.errors import NotReachableError, TurnedDownError, UsageError
 from exchange.cli.logins import Login
 from exchange.cli.options import Language, LanguageOption
+from exchange.cli.output import make_console
+from exchange.cli.screen import screen
 from exchange.gateway.notices import Language as TextLanguage
 
 if TYPE_CHECKING:
@@ -39,15 +41,15 @@ def watch(
     contracts: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[CONTRACT...]", help="Contracts whose quotes to show.", autocompletion=completion.instruments
+            metavar="CONTRACT", help="Contracts whose quotes to show.", autocompletion=completion.instruments
         ),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="Print the picture as it is now, and end.")] = False,
     lang: LanguageOption = Language.EN,
 ) -> None:
-    """Watch your money, positions and orders, and quotes, as they change.
+    """Watch your money, positions, orders and quotes.
 
-    q or Ctrl-C ends it. A lost connection is made again by itself.
+    Shown as they change, until q or Ctrl-C. A lost connection is made again by itself.
     """
     if not once and not (sys.stdout.isatty() and sys.stdin.isatty()):
         raise UsageError(texts.WATCH_NEEDS_TERMINAL(lang.value))
@@ -74,9 +76,7 @@ async def _watch(login: Login, contracts: list[str], once: bool, language: TextL
             # The exchange echoes what it gives; a contract that it does not have is told by a notice.
             await client.wait_for(lambda picture: picture.tree.get("ins_list") is not None or notices)
         if once:
-            from rich.console import Console
-
-            Console().print(_shown(client, login, notices, language))
+            make_console().print(screen(client.picture, _heading(client, login, language), tuple(notices), language))
         else:
             await _live(client, login, notices, language)
 
@@ -97,13 +97,16 @@ async def _live(client: Client, login: Login, notices: deque[Notice], language: 
 
 
 def _shown(client: Client, login: Login, notices: deque[Notice], language: TextLanguage) -> Group:
-    from exchange.cli.screen import screen
-
     if client.is_connected:
-        title = texts.WATCHING(language, user=login.user, url=login.url, version=client.picture.version)
+        title = texts.WATCHING(language, picture=_heading(client, login, language))
     else:
         title = texts.CONNECTING(language, url=login.url)
     return screen(client.picture, title, tuple(notices), language)
+
+
+def _heading(client: Client, login: Login, language: TextLanguage) -> str:
+    """Whose picture it is, where, and at which version."""
+    return texts.PICTURE(language, user=login.user, url=login.url, version=client.picture.version)
 
 
 async def _first_of(*events: asyncio.Event, timeout_s: float | None = None) -> None:

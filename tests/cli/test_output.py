@@ -7,9 +7,10 @@ import json
 import sys
 
 import pytest
+from rich.console import Console
 from rich.progress import Progress
 
-from exchange.cli.output import Column, print_json_items, print_table, progress
+from exchange.cli.output import Column, print_json_items, print_table, progress, rich_table
 from exchange.cli.progress_bar import RateColumn
 
 
@@ -25,6 +26,18 @@ def test_a_table_in_a_pipe_is_neither_cut_nor_wrapped(capsys: pytest.CaptureFixt
     title, names, rule, *rows = (line.rstrip() for line in capsys.readouterr().out.splitlines())
     assert (title, names.split(), set(rule)) == ("Words", ["word", "count"], {"─"})
     assert rows == ["w" * 300 + "      7", "[red]" + " " * 295 + "     10"]
+
+
+def test_in_a_narrow_terminal_the_column_that_gives_room_is_wrapped_and_no_other_is_cut() -> None:
+    columns = (Column("id", gives_room=True), Column("word"), Column("count", right=True))
+    shown = {}
+    for one_line in (False, True):
+        console = Console(width=24, file=io.StringIO())
+        console.print(rich_table("Words", columns, [["i" * 30, "w" * 8, 12345]], one_line=one_line))
+        shown[one_line] = [line.rstrip() for line in console.file.getvalue().splitlines()[3:]]
+    assert shown[True] == [f"iiiiii…  {'w' * 8}  12345"]
+    assert shown[False][0].split() == ["iiiiiii", "wwwwwwww", "12345"]
+    assert "".join(line.split()[0] for line in shown[False]) == "i" * 30
 
 
 def test_a_table_without_rows_says_so(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,7 @@ from exchange.cli.errors import (
     UsageError,
 )
 from exchange.cli.server_client import Address, ServerClient
-from exchange.gateway.notices import Language
+from exchange.gateway.notices import Code, Language
 from exchange.server.data_folder import ServerInfo
 
 
@@ -82,7 +82,8 @@ def check_that(it_holds: bool) -> None:
 
 
 def error(reason: str, content: str = "words", **details: Any) -> bytes:
-    return json.dumps({"error": {"code": 0, "reason": reason, "content": content, "details": details}}).encode()
+    code = Code[reason] if reason in Code.__members__ else 0
+    return json.dumps({"error": {"code": code, "reason": reason, "content": content, "details": details}}).encode()
 
 
 def test_a_request_carries_the_token_and_its_content() -> None:
@@ -111,7 +112,8 @@ def test_an_answer_may_have_no_content() -> None:
         (500, b"Internal Server Error", UnknownOutcomeError, "no answer came"),
         (401, error("NOT_LOGGED_IN"), TurnedDownError, "words"),
         (403, error("ROLE_MAY_NOT"), TurnedDownError, "words"),
-        (429, error("TOO_MANY_ATTEMPTS"), FailedError, "words"),
+        (429, error("TOO_MANY_ATTEMPTS", "no words of ours"), FailedError, "Too many attempts"),
+        (422, error("WRONG_FIELD", "volume: words"), UsageError, "volume: words"),
         (404, b'{"detail":"Not Found"}', FailedError, "another version"),
     ],
 )
@@ -120,17 +122,25 @@ def test_every_answer_has_its_error(status: int, content: bytes, expected: type[
         client_of(port).ask("POST", "/x", {})
 
 
-def test_a_refusal_is_worded_in_the_clients_language() -> None:
-    refusal = error("AMOUNT", "The server's English", amount=0, amount_max=5_000_000)
-    with answering(409, refusal) as port, pytest.raises(TurnedDownError, match="金额 0 无效"):
+@pytest.mark.parametrize(
+    ("status", "content", "told"),
+    [
+        (409, error("AMOUNT", "The server's English", amount=0, amount_max=5_000_000), "^金额 0 无效"),
+        (401, error("WRONG_LOGIN", "The server's English"), "^用户名或密码错误$"),
+        (503, error("BUSY", "The server's English"), "系统繁忙"),
+    ],
+)
+def test_what_has_a_notice_is_worded_in_the_clients_language(status: int, content: bytes, told: str) -> None:
+    with answering(status, content) as port, pytest.raises(CliError, match=told):
         client_of(port, "zh").ask("POST", "/x", {})
 
 
-def test_a_port_that_nobody_listens_on_was_never_reached() -> None:
+@pytest.mark.parametrize(("language", "told"), [("en", "nothing was done"), ("zh", "未执行任何操作")])
+def test_a_port_that_nobody_listens_on_was_never_reached(language: Language, told: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(NotReachableError, match="nothing was done"):
-        client_of(port).ask("POST", "/x", {})
+    with pytest.raises(NotReachableError, match=told):
+        client_of(port, language).ask("POST", "/x", {})
 
 
 @pytest.mark.parametrize(

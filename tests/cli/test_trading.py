@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from exchange.cli.errors import ExitStatus
 from exchange.gateway.notices import Language
 from exchange.testing import RunningExchange, run_exchange
 from tests.cli.harness import document, invoke
+from tests.support.certificates import self_signed
 
 CU = "SHFE.cu2701"
 """Tells lots of today from older ones."""
@@ -62,7 +64,8 @@ def lines(*arguments: object) -> list[str]:
 
 def test_a_login_keeps_a_token_and_no_password(exchange: RunningExchange, login_file: Path) -> None:
     result = log_in(exchange, "alice")
-    assert f"alice is logged in at {exchange.http_url} until " in result.stdout
+    told = rf"alice is logged in at {re.escape(exchange.http_url)} until \d{{4}}-\d\d-\d\d \d\d:\d\d\+08:00\n"
+    assert re.fullmatch(told, result.stdout)
     kept = login_file.read_text("utf-8")
     assert exchange.password("alice") not in kept
     assert stat.S_IMODE(login_file.stat().st_mode) == 0o600
@@ -84,8 +87,29 @@ def test_logging_out_voids_the_token(alice: RunningExchange, login_file: Path) -
     result = invoke("account")
     assert (result.exit_code, result.stderr) == (1, f"error: {texts.NOT_LOGGED_IN('en')}\n")
     logins.keep(logins.Login(url=alice.http_url, user="alice", token=token, expires_at=""))
-    assert invoke("account").exit_code == ExitStatus.REFUSED
+    void = invoke("account")
+    assert (void.exit_code, "run `exchange login` again" in void.stderr) == (ExitStatus.REFUSED, True)
+    assert "重新运行 `exchange login`" in invoke("account", "--lang", "zh").stderr
     assert lines("logout")  # the token is void already, and what is wanted is so
+
+
+def test_a_certificate_that_the_system_does_not_know_is_given(login_file: Path, tmp_path: Path) -> None:
+    files = self_signed(tmp_path)
+    with run_exchange(users=["alice"], tls_cert=files.certificate, tls_key=files.key) as exchange:
+        port = exchange.http_url.rpartition(":")[2]
+        asked = ("login", "alice", "--password", exchange.password("alice"), "--url")
+        unknown = invoke(*asked, f"https://localhost:{port}")
+        assert (unknown.exit_code, "--ca" in unknown.stderr) == (ExitStatus.NOT_REACHABLE, True)
+        plain = invoke(*asked, f"http://localhost:{port}")
+        assert (plain.exit_code, "begins with https://" in plain.stderr) == (ExitStatus.OUTCOME_UNKNOWN, True)
+        assert not login_file.exists()
+        assert invoke(*asked, f"wss://localhost:{port}", "--ca", files.certificate).exit_code == 0
+        assert document("account")["account"]["balance"] == 1_000_000
+
+
+def test_tls_where_there_is_none_is_told(exchange: RunningExchange, login_file: Path) -> None:
+    result = invoke("login", "alice", "--password", "x", "--url", exchange.http_url.replace("http", "https"))
+    assert (result.exit_code, "does not speak TLS" in result.stderr) == (ExitStatus.NOT_REACHABLE, True)
 
 
 @pytest.mark.parametrize("url", ["", "ftp://x", "http://", "http://u:p@h:1", "http://h:1/path", "h:99999"])
@@ -190,6 +214,14 @@ def test_a_senseless_order_never_leaves(login_file: Path, arguments: tuple[objec
     """Nobody is logged in: an order that was sent would end otherwise."""
     result = invoke(*arguments)
     assert (result.exit_code, said in result.stderr) == (ExitStatus.USAGE, True), result.output
+
+
+def test_a_refused_order_keeps_why(alice: RunningExchange) -> None:
+    assert invoke("buy", CU, 1, 10_000, "--id", "r1").exit_code == ExitStatus.REFUSED
+    document("buy", CU, 1, 47_000, "--id", "w1")
+    waiting, refused = lines("orders")[-2:]
+    assert waiting.split()[-1] == "working"
+    assert "is outside the band" in refused
 
 
 def test_another_s_order_is_unknown(alice: RunningExchange, login_file: Path) -> None:

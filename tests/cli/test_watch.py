@@ -138,6 +138,16 @@ def test_a_signal_leaves_the_terminal_clean_too(terminal: Terminal, number: int)
     assert terminal.settings == terminal.before
 
 
+def test_a_long_order_id_gives_the_room_that_is_missing(exchange: RunningExchange, terminal: Terminal) -> None:
+    order_id = "an-id-as-long-as-it-may-be-" + "x" * 30
+    assert invoke("sell", CU, 1, 50_000, "--id", order_id).exit_code == 0
+    text = terminal.until(lambda text: "an-id" in text)
+    (row,) = (line for line in text.splitlines() if "an-id" in line)
+    time_, shown, *others = row.split()
+    assert (len(time_), shown.endswith("…")) == (len("14:30:00"), True)
+    assert others == [CU, "sell", "open", "50000", "1", "1", "working"]
+
+
 def test_a_cut_line_is_told_and_mended(exchange: RunningExchange, terminal: Terminal) -> None:
     terminal.until(lambda text: CU in text)
     exchange.restart()
@@ -150,8 +160,11 @@ def test_without_a_terminal_it_is_asked_for_once(exchange: RunningExchange) -> N
     assert (refused.returncode, "--once" in refused.stderr) == (2, True)
     once = run("watch", CU, "--once")
     assert once.returncode == 0, once.stderr
-    assert "alice at" in once.stdout
-    assert CU in once.stdout
+    title, *_ = shown = once.stdout.splitlines()
+    assert title.startswith("alice at")
+    assert "q to quit" not in title
+    assert any(line.startswith(CU) for line in shown)
+    assert "Quotes" not in run("watch", "--once").stdout
 
 
 def test_a_login_that_is_void_is_told(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import re
-import textwrap
-from pathlib import Path
+import os
 from types import CodeType
 from typing import Any, Final
 
@@ -14,17 +12,16 @@ import pytest
 
 from exchange.client import Client
 from exchange.testing import exchange_running
+from tests.support.documents import blocks
 
-PAGE: Final = Path(__file__).parents[2] / "docs" / "clients" / "python.md"
+PAGE: Final = "clients/python.md"
 ADDRESS: Final = "ws://127.0.0.1:8000"
 """Where the page's programs connect; replaced by where the test's exchange is."""
-BLOCKS: Final = [
-    textwrap.dedent(each) for each in re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
-]
+BLOCKS: Final = [block for block in blocks(PAGE) if block.language == "python"]
 
 
 def compiled(block: str, url: str) -> CodeType:
-    code = compile(block.replace(ADDRESS, url), str(PAGE), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    code = compile(block.replace(ADDRESS, url), PAGE, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     assert isinstance(code, CodeType)
     return code
 
@@ -34,13 +31,7 @@ def is_program(block: str) -> bool:
     return "SyncClient(" in block or "asyncio.run(" in block
 
 
-def title(block: str) -> str:
-    """The heading above a block."""
-    before = PAGE.read_text("utf-8").partition(block)[0]
-    return re.findall(r"^## (.*)$", before, re.MULTILINE)[-1]
-
-
-@pytest.mark.parametrize("block", BLOCKS, ids=title)
+@pytest.mark.parametrize("block", [block.text for block in BLOCKS], ids=[block.section for block in BLOCKS])
 async def test_a_block_runs(block: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     async with exchange_running(time="real") as exchange:
         await exchange.market.quote("SHFE.cu2701", bid=47_280, ask=47_300)
@@ -53,7 +44,8 @@ async def test_a_block_runs(block: str, monkeypatch: pytest.MonkeyPatch, capsys:
             async with Client(url, "alice", exchange.password("alice")) as client:
                 bought = await client.insert("SHFE.cu2701", "BUY", "OPEN", 1, 47_300, wait=True)
                 assert bought.status == "FILLED"
-                names: dict[str, Any] = {"client": client}
+                # What the page's first program has, where the reader puts the block.
+                names: dict[str, Any] = {"client": client, "Client": Client, "os": os}
                 running = eval(code, names)
                 if running is not None:
                     await running
@@ -64,7 +56,7 @@ async def test_a_block_runs(block: str, monkeypatch: pytest.MonkeyPatch, capsys:
 
 def test_the_page_has_its_blocks() -> None:
     assert len(BLOCKS) == 10
-    assert {title(block) for block in BLOCKS} >= {
+    assert {block.section for block in BLOCKS} >= {
         "A first program",
         "Without asyncio",
         "Waiting",

@@ -18,6 +18,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from exchange.gateway.access import Role
 from exchange.server.app import Exchange
+from exchange.server.history.questions import Question, Told
+from exchange.server.history.queue import HistoryBusyError, HistoryQueue
 from projections.merge_patch import merge_patch, same_json
 from tests.support.diff_client import DEADLINE_S
 from tests.support.rest import API, DEPOSIT, INSTRUMENT, PASSWORD, order, serving_rest, status_and_reason
@@ -218,6 +220,32 @@ async def test_only_who_may_sees_another_and_is_noted(tmp_path: Path, caplog: py
                     "the admin token (admin) looks into the account of bob",
                 ]
                 caplog.clear()
+
+
+async def test_who_asks_counts_and_not_who_is_asked_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    askers: list[str | None] = []
+
+    async def ask(_: HistoryQueue, question: Question, asker: str | None = None) -> Told:
+        askers.append(asker)
+        raise HistoryBusyError(4, "of yours ")
+
+    monkeypatch.setattr(HistoryQueue, "ask", ask)
+    async with serving_rest(tmp_path) as rest:
+        alice, eve, admin = await rest.user("alice"), await rest.user("eve", Role.AUDITOR), await rest.admin()
+        known = await rest.exchange.users.find("alice")
+        assert known is not None
+        # As if much had left the view, so that pages too are a matter of the log.
+        rest.exchange.publisher.projections.user(known.account_id).horizon = 1
+        view = f"{API}/users/alice"
+        for client in (alice, eve, admin):
+            for path in (f"{view}/snapshot?version=1", f"{view}/patches?after=0&until=1"):
+                assert status_and_reason(await client.get(path)) == (429, "HISTORY_BUSY")
+            answer = await client.get(f"{API}/book/{INSTRUMENT}?version=1")
+            assert status_and_reason(answer) == (429, "HISTORY_BUSY")
+        for path in ("orders", "trades"):
+            answer = await alice.get(f"{API}/{path}")
+            assert (status_and_reason(answer), answer.headers["Retry-After"]) == ((429, "HISTORY_BUSY"), "1")
+    assert askers == ["alice"] * 3 + ["eve"] * 3 + ["the admin token"] * 3 + ["alice"] * 2
 
 
 async def test_the_page_on_time_travel_has_a_program_that_does_what_it_says(tmp_path: Path) -> None:

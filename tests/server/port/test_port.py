@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import errno
 import socket
 import ssl
@@ -18,6 +17,7 @@ from exchange.server.port.gate import WebSocketGate, WebSocketSettings
 from exchange.server.port.http import HttpSettings
 from exchange.server.port.port import Port, PortError, TlsFiles, bind_all
 from exchange.server.port.site import SitePolicy
+from tests.support.certificates import self_signed
 from tests.support.loops import on_both_loops
 from tests.support.port import answer, serve_lifespan, serving, soon, tell_request
 from tests.support.ws import PING, RawClient, close_frame, text
@@ -142,32 +142,7 @@ async def test_an_application_that_knows_no_lifespan_is_served() -> None:
 
 @pytest.fixture(scope="module")
 def tls_files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
-    """A certificate for localhost, signed by itself."""
-    x509 = pytest.importorskip("cryptography.x509", reason="makes the certificate")
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    folder = tmp_path_factory.mktemp("tls")
-    files = TlsFiles(certificate=folder / "certificate.pem", key=folder / "key.pem")
-    files.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    files.key.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return files
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @on_both_loops
