@@ -76,6 +76,13 @@ class Code(IntEnum):
     ANNOUNCEMENT = 6000
 
 
+class Answered(NamedTuple):
+    """Which message of an order a notice answers, so that its sender need not guess."""
+
+    aid: str
+    order_id: str
+
+
 class Texts(NamedTuple):
     """A notice in every language; `{name}` stands for a fact."""
 
@@ -111,8 +118,10 @@ TEXTS: Final[dict[Code, Texts]] = {
         "订单提交失败: 合约 {instrument_id} 不存在", "Order refused: there is no {instrument_id}"
     ),
     Code.ORDER_KIND: Texts(
-        "订单提交失败: 不支持的指令组合 {price_type}/{time_condition}/{volume_condition}",
-        "Order refused: the combination {price_type}/{time_condition}/{volume_condition} is not taken",
+        "订单提交失败: 不支持的指令组合 {price_type}/{time_condition}/{volume_condition}；"
+        "限价单可用 GFD 或 IOC，市价单 (ANY) 只用 IOC 且须合约允许",
+        "Order refused: {price_type}/{time_condition}/{volume_condition} is not taken; a limit order is GFD or IOC, "
+        "a market order (ANY) is IOC, where the contract takes any",
     ),
     Code.ORDER_LOTS: Texts(
         "订单提交失败: 手数 {lots} 超出范围，每笔 1 至 {lots_max} 手",
