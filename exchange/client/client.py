@@ -254,7 +254,8 @@ class Client(PictureReader):
         """Send an order, and with `wait` stay until the exchange has answered it: its `status` tells the answer.
 
         Without a price the order takes any; GFD (good for day) is the usual time condition with a price, IOC (what can
-        be had at once) without. A refused order is an order with status REJECTED, and no exception.
+        be had at once) without. A refused order is an order with status REJECTED, and no exception; where the exchange
+        did not even keep it, the handle's `refusal` says why.
 
         Waits for a connection for at most `timeout_s` and then raises NotConnectedError: nothing was sent. Once it was
         sent, a cut line does no harm: an order that was not answered is sent again after the resume, under the id that
@@ -315,9 +316,10 @@ class Client(PictureReader):
 
     def stepped(self, frame: Tree) -> None:
         """For the follower: tell everybody of a step, orders first, since conditions ask for them."""
-        picture = self.picture
+        picture, notices = self.picture, notices_in(frame)
         self._underway.stepped(picture)
-        self._notices.take(notices_in(frame))
+        self._underway.told(notices)
+        self._notices.take(notices)
         self._waiters.look(picture)
 
     def messages_to_send(self) -> list[Tree]:

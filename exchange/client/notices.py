@@ -21,6 +21,10 @@ class Notice(NamedTuple):
     level: Literal["INFO", "WARNING", "ERROR"]
     code: int
     content: str
+    aid: str | None = None
+    """What it answers, where that is the message of an order: `insert_order` or `cancel_order`."""
+    order_id: str | None = None
+    """The order that the message named."""
 
 
 NoticeCallback = Callable[[Notice], object]
@@ -38,7 +42,12 @@ def notices_in(frame: Tree) -> list[Notice]:
 
 
 def _notice(notice_id: str, wire: dict[str, Any]) -> Notice:
-    return Notice(notice_id, wire.get("level", "INFO"), wire["code"], str(wire.get("content", "")))
+    level, content = wire.get("level", "INFO"), str(wire.get("content", ""))
+    return Notice(notice_id, level, wire["code"], content, _text(wire.get("aid")), _text(wire.get("order_id")))
+
+
+def _text(wire: Any) -> str | None:
+    return wire if isinstance(wire, str) else None
 
 
 class NoticeReader:

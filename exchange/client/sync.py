@@ -50,6 +50,11 @@ class SyncOrderHandle:
         return self.handle.status
 
     @property
+    def refusal(self) -> Notice | None:
+        """See `OrderHandle.refusal`."""
+        return self.handle.refusal
+
+    @property
     def is_finished(self) -> bool:
         """See `OrderHandle.is_finished`."""
         return self.handle.is_finished

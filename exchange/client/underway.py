@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from exchange.client.changes import Tree, object_at
 from exchange.client.errors import NotInTimeError, OrderGoneError, OutcomeUnknownError, TooManyOrdersError
 from exchange.client.layout import Layout
+from exchange.client.notices import Notice
 from exchange.client.picture import Picture
 from exchange.client.requests import cancel_message
 from exchange.client.rows import Order
@@ -47,6 +48,10 @@ class OrderHandle:
         """The content as it is sent, and sent again."""
         self.sent_at_s = sent_at_s
         """When it was sent, on the client's monotonic clock."""
+        self.refusal: Notice | None = None
+        """The notice that the exchange refused the order by without keeping it, such as 5001 (busy): it is REJECTED
+        here, its id may be used again, and its picture never had it."""
+        self._sent_again = False
         self._client = client
         self._last_seen: Order | None = None
         self._wire: Any = None
@@ -58,7 +63,10 @@ class OrderHandle:
     @property
     def order(self) -> Order | None:
         """The order as it stands, or as it was last seen; None until the exchange has answered."""
-        return self._client.picture.order(self.order_id) or self._last_seen
+        order = self._client.picture.order(self.order_id) or self._last_seen
+        if order is None and self.refusal is not None:
+            return _refused_order(self.message, self.refusal.content)
+        return order
 
     @property
     def status(self) -> str | None:
@@ -132,6 +140,21 @@ class OrderHandle:
         self._wire, self._last_seen = wire, order
         return order.is_finished
 
+    def refuse(self, notice: Notice) -> None:
+        """The exchange has not taken it, and says so in a notice."""
+        if self._sent_again:
+            # The first one may have been taken before the line was cut, and not be shown yet.
+            self._trouble = OutcomeUnknownError(
+                f"the order {self.order_id} was sent again after a cut line and not taken then (code {notice.code}): "
+                f"{notice.content}. Whether it was taken before, the picture shows in a moment, or `send_again` tells"
+            )
+        else:
+            self.refusal = notice
+
+    def sends_again(self) -> None:
+        """It goes out once more, and nobody knows what became of it before."""
+        self._sent_again = True
+
     def give_up(self) -> None:
         """It was not answered for too long: it is not sent again unless somebody asks for it."""
         self._trouble = OutcomeUnknownError(
@@ -140,8 +163,9 @@ class OrderHandle:
         )
 
     def begin_again(self, sent_at_s: float) -> None:
-        """It is being sent once more."""
-        self._trouble, self.sent_at_s = None, sent_at_s
+        """It is being sent once more, because somebody asks for it."""
+        self._sent_again = self.refusal is None
+        self._trouble, self.refusal, self.sent_at_s = None, None, sent_at_s
 
 
 class Underway:
@@ -190,12 +214,21 @@ class Underway:
             if order_id not in self.handles and not _works(picture, order_id):
                 del self._cancels[order_id]
 
+    def told(self, notices: list[Notice]) -> None:
+        """Look for orders that were refused and are in no picture; to be called after `stepped`."""
+        for notice in notices:
+            if notice.aid == "insert_order" and notice.order_id in self._unanswered:
+                self._unanswered[notice.order_id].refuse(notice)
+                self._forget_unanswered(notice.order_id)
+
     def to_send_again(self, user: str, now_s: float) -> list[Tree]:
         """The messages that a resumed connection is to carry first, each once, in the order in which they were sent.
 
         Orders that are too old are given up.
         """
         self._give_up_old_ones(now_s)
+        for handle in self._unanswered.values():
+            handle.sends_again()
         orders = (handle.message for handle in self._unanswered.values())
         return [*orders, *(cancel_message(user, order_id) for order_id in self._cancels)]
 
@@ -203,8 +236,34 @@ class Underway:
         for order_id, handle in tuple(self._unanswered.items()):
             if now_s - handle.sent_at_s > self._resend_within_s:
                 handle.give_up()
-                del self._unanswered[order_id], self.handles[order_id]
-                self._cancels.pop(order_id, None)
+                self._forget_unanswered(order_id)
+
+    def _forget_unanswered(self, order_id: str) -> None:
+        del self._unanswered[order_id], self.handles[order_id]
+        self._cancels.pop(order_id, None)
+
+
+def _refused_order(message: Tree, why: str) -> Order:
+    """An order that the exchange did not keep, as it would show one that it refused."""
+    return Order(
+        order_id=message["order_id"],
+        instrument_id=f"{message['exchange_id']}.{message['instrument_id']}",
+        exchange_id=message["exchange_id"],
+        direction=message["direction"],
+        offset=message["offset"],
+        status="REJECTED",
+        volume=message["volume"],
+        volume_left=message["volume"],
+        price_type=message["price_type"],
+        time_condition=message.get("time_condition", "IOC" if message["price_type"] == "ANY" else "GFD"),
+        volume_condition=message["volume_condition"],
+        inserted_at_ms=0,
+        last_msg=why,
+        frozen_margin=0.0,
+        exchange_order_id="",
+        seqno=0,
+        limit_price=message.get("limit_price"),
+    )
 
 
 def _works(picture: Picture, order_id: str) -> bool:

@@ -34,17 +34,21 @@ from exchange.gateway.messages import (
     aid_of,
     parse,
 )
-from exchange.gateway.notices import Code
-from exchange.gateway.orders import cancel_order, insert_order
+from exchange.gateway.notices import Answered, Code
+from exchange.gateway.orders import answered_order, cancel_order, insert_order
 from exchange.gateway.steps import Steps
 from exchange.gateway.surroundings import Desk, Level, Line, News, User
 
 INBOX_MAX: Final = 64
 """Messages that may wait while a password is being checked."""
+INBOX_MAX_BYTES: Final = 128 * 1024
+"""The same in bytes, one message of any length apart: hundreds of strangers may be having a password checked."""
 WRONG_LOGINS_MAX: Final = 10
 """Wrong logins that end a connection: each costs a slow hash, and whoever guesses must not do it for ever."""
 SUBSCRIPTIONS_MAX: Final = 1_000
 """Instruments one connection may subscribe to."""
+NAMES_MAX: Final = 2 * SUBSCRIPTIONS_MAX
+"""The most names of one message, also where some come twice: to look at each of very many would hold others up."""
 SUBSCRIPTIONS_PER_USER_MAX: Final = 10 * SUBSCRIPTIONS_MAX
 """The same for all connections of one user together, an instrument counted for each."""
 
@@ -105,6 +109,8 @@ class Conversation:
         if self._checking is not None:
             if len(self._inbox) >= INBOX_MAX:
                 self._end(1008, f"more than {INBOX_MAX} messages while the login was being checked")
+            elif self._inbox and sum(map(len, self._inbox)) + len(text) > INBOX_MAX_BYTES:
+                self._end(1008, f"more than {INBOX_MAX_BYTES} bytes while the login was being checked")
             else:
                 self._inbox.append(text)
             return
@@ -117,9 +123,9 @@ class Conversation:
         except UnknownAidError as error:
             self._notify_now("WARNING", Code.UNKNOWN_AID, {"aid": error.aid})
         except FieldError as error:
-            self._refuse_fields(error)
+            self._refuse_fields(error, answered_order(error.aid, error.order_id))
         else:
-            if self._is_allowed(aid_of(message)):
+            if self._is_allowed(message):
                 self._hear(message)
 
     def on_writable(self) -> None:
@@ -185,9 +191,9 @@ class Conversation:
         """No login came in time."""
         self._line.disconnect(1008, "no login came in time")
 
-    def notify(self, level: Level, code: Code, facts: Facts) -> None:
-        """Add a notice; it goes out with the next step."""
-        self._steps.notify(level, code, facts)
+    def notify(self, level: Level, code: Code, facts: Facts, answered: Answered | None = None) -> None:
+        """Add a notice, which may answer the message of an order; it goes out with the next step."""
+        self._steps.notify(level, code, facts, answered)
 
     def login_succeeded(self, user: User) -> None:
         """Password or ticket were right: answer with the step that leads the client's mirror to now."""
@@ -225,16 +231,17 @@ class Conversation:
 
     # Messages.
 
-    def _is_allowed(self, aid: str) -> bool:
+    def _is_allowed(self, message: Message) -> bool:
         """Whether who speaks may say this; who may not is told. Every message is asked about here, and only here."""
+        aid = aid_of(message)
         act, user = MESSAGE_ACTS[aid], self.user
         if act is None:
             return True
         if user is None:
-            self._notify_now("ERROR", Code.NOT_LOGGED_IN, {"aid": aid})
+            self._notify_now("ERROR", Code.NOT_LOGGED_IN, {"aid": aid}, _answered(message))
             return False
         if not may(user.role, act):
-            self._notify_now("ERROR", Code.ROLE_MAY_NOT, {"aid": aid, "role": user.role.value})
+            self._notify_now("ERROR", Code.ROLE_MAY_NOT, {"aid": aid, "role": user.role.value}, _answered(message))
             return False
         return True
 
@@ -258,7 +265,7 @@ class Conversation:
                 )
             case ConfirmSettlement():
                 # Nothing to do: every settlement statement counts as confirmed.
-                self._names_another(aid_of(message), message.user_id)
+                self._names_another(message, message.user_id)
             case _:
                 assert_never(message)
 
@@ -289,8 +296,11 @@ class Conversation:
         self._news.login_began(self)
 
     def _subscribe(self, message: SubscribeQuote) -> None:
-        names = dict.fromkeys(name.strip() for name in message.ins_list.split(",") if name.strip())
-        count, most = len(names), SUBSCRIPTIONS_MAX
+        names: dict[str, None] = {}
+        count, most = message.ins_list.count(",") + 1, SUBSCRIPTIONS_MAX
+        if count <= NAMES_MAX:
+            names = dict.fromkeys(name.strip() for name in message.ins_list.split(",") if name.strip())
+            count = len(names)
         if count <= most:
             count, most = count + self._news.subscribed_elsewhere(self), SUBSCRIPTIONS_PER_USER_MAX
         if count > most:
@@ -305,7 +315,7 @@ class Conversation:
         self.wake()
 
     def _order(self, message: InsertOrderMessage | CancelOrderMessage) -> None:
-        if self._names_another(aid_of(message), message.user_id, message.account_id):
+        if self._names_another(message, message.user_id, message.account_id):
             return
         account_id = self._speaker().account_id
         try:
@@ -315,22 +325,23 @@ class Conversation:
             else:
                 command = cancel_order(message, account_id)
         except FieldError as error:
-            self._refuse_fields(error)
+            self._refuse_fields(error, _answered(message))
             return
         code = self._desk.submit(self, command, command.order_id)
         if code is not None:
-            self._notify_now("ERROR", code, {"order_id": command.order_id})
+            self._notify_now("ERROR", code, {"order_id": command.order_id}, _answered(message))
 
     def _change_password(self, message: ChangePassword) -> None:
-        if not self._names_another(aid_of(message), message.user_id):
+        if not self._names_another(message, message.user_id):
             self._desk.change_password(self, self._speaker(), message.old_password, message.new_password)
 
-    def _names_another(self, aid: str, *names: str | None) -> bool:
+    def _names_another(self, message: Message, *names: str | None) -> bool:
         """Whether a message speaks for somebody else, who is told so then: who speaks the login alone decides."""
         user = self._speaker()
         for named in names:
             if named not in (None, user.name, user.account_id):
-                self._notify_now("ERROR", Code.OTHER_USER, {"aid": aid, "named": named[:NAME_CHARACTERS_MAX]})
+                facts: Facts = {"aid": aid_of(message), "named": named[:NAME_CHARACTERS_MAX]}
+                self._notify_now("ERROR", Code.OTHER_USER, facts, _answered(message))
                 return True
         return False
 
@@ -343,13 +354,13 @@ class Conversation:
         while self._inbox and self._checking is None:  # another login among them makes the rest wait again
             self.on_text(self._inbox.popleft())
 
-    def _refuse_fields(self, error: FieldError) -> None:
+    def _refuse_fields(self, error: FieldError, answered: Answered | None = None) -> None:
         """Tell what is wrong with a message; of a login at once, since nobody peeks before it is answered."""
         facts: Facts = {"aid": error.aid, "detail": error.detail}
         if error.aid == "req_login" and self.user is None:
             self._line.send(self._steps.refused_login(Code.WRONG_FIELD, facts))
         else:
-            self._notify_now("ERROR", Code.WRONG_FIELD, facts)
+            self._notify_now("ERROR", Code.WRONG_FIELD, facts, answered)
 
     def _end(self, code: int, reason: str) -> None:
         """End the connection; nothing that waits is heard any more."""
@@ -368,7 +379,14 @@ class Conversation:
         self._line.send(frame)
         self._news.stepped(self)
 
-    def _notify_now(self, level: Level, code: Code, facts: Facts) -> None:
+    def _notify_now(self, level: Level, code: Code, facts: Facts, answered: Answered | None = None) -> None:
         """Add a notice, and send it at once where a peek waits for news."""
-        self.notify(level, code, facts)
+        self.notify(level, code, facts, answered)
         self.wake()
+
+
+def _answered(message: Message) -> Answered | None:
+    """What a notice that answers this message says of it."""
+    if isinstance(message, InsertOrderMessage | CancelOrderMessage):
+        return answered_order(aid_of(message), message.order_id)
+    return None

@@ -6,6 +6,7 @@ become commands and are refused in the log. Nothing is defaulted that was misspe
 
 from __future__ import annotations
 
+import re
 from typing import Final, Literal, cast
 
 import msgspec
@@ -133,10 +134,12 @@ class UnknownAidError(ProtocolError):
 class FieldError(ProtocolError):
     """A known message with a field that is missing, misspelt, or of the wrong type or size."""
 
-    def __init__(self, aid: str, detail: str) -> None:
+    def __init__(self, aid: str, detail: str, order_id: str | None = None) -> None:
         super().__init__(f"{aid}: {detail}")
         self.aid = aid
         self.detail = detail
+        self.order_id = order_id
+        """The order that the message spoke of, as far as it could be read."""
 
 
 class FrameError(Exception):
@@ -153,6 +156,10 @@ def aid_of(message: Message) -> str:
     return str(message.__struct_config__.tag)
 
 
+_TEXTS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+"""JSON's texts. One without an end goes on to the end, and nothing is ever read twice."""
+_ROUND: Final = bytes.maketrans(b"{[]}", b"(())")
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"{[]}"))
 _PEEKS: Final = (b'{"aid":"peek_message"}', b'{"aid": "peek_message"}')
 _PEEK: Final = PeekMessage()
 _decoder = msgspec.json.Decoder(Message)
@@ -208,7 +215,15 @@ def _what_is_wrong(text: bytes, error: msgspec.ValidationError) -> Exception:
     known = {struct.__struct_config__.tag for struct in Message.__args__}
     # The complaint quotes what was misspelt, which may be as long as the frame.
     detail = str(error)[:DETAIL_CHARACTERS_MAX]
-    return FieldError(aid, detail) if aid in known else UnknownAidError(aid[:NAME_CHARACTERS_MAX])
+    return FieldError(aid, detail, _order_id_in(fields)) if aid in known else UnknownAidError(aid[:NAME_CHARACTERS_MAX])
+
+
+def _order_id_in(fields: dict[str, msgspec.Raw]) -> str | None:
+    """The order id of a message that is wrong elsewhere; None where this is wrong too."""
+    try:
+        return msgspec.json.decode(fields["order_id"], type=str)
+    except (KeyError, msgspec.ValidationError):
+        return None
 
 
 def _check_depth(text: bytes) -> None:
@@ -217,23 +232,12 @@ def _check_depth(text: bytes) -> None:
 
 
 def _is_too_deep(text: bytes) -> bool:
-    """Whether objects and arrays are nested deeper than DEPTH_MAX; brackets inside texts do not count."""
-    depth = 0
-    in_text = escaped = False
-    for byte in text:
-        if in_text:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                in_text = False
-        elif byte == 0x22:
-            in_text = True
-        elif byte in b"{[":
-            depth += 1
-            if depth > DEPTH_MAX:
-                return True
-        elif byte in b"}]":
-            depth -= 1
-    return False
+    """Whether objects and arrays are nested deeper than DEPTH_MAX; brackets inside texts do not count.
+
+    Takes time in proportion to the text, and no step of it is Python's own: many may send many long ones.
+    """
+    brackets = _TEXTS.sub(b"", text).translate(_ROUND, _NO_BRACKETS)
+    for _ in range(DEPTH_MAX):
+        brackets = brackets.replace(b"()", b"")
+    # What is left was deeper, or was never closed.
+    return b"()" in brackets or brackets.count(b"(") > DEPTH_MAX

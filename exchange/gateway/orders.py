@@ -6,10 +6,12 @@ from decimal import Decimal
 from typing import Final
 
 from exchange.domain.commands import CancelOrder, InsertOrder
+from exchange.domain.events import CommandRefused, OrderRefused
 from exchange.domain.ids import OWN_ORDER_ID_MARK, is_own_order_id
 from exchange.domain.values import PRICE_MAX, YUAN, AccountId, InstrumentId, Lots, OrderId, Price
 from exchange.domain.words import PriceType, TimeCondition
 from exchange.gateway.messages import NAME_CHARACTERS_MAX, CancelOrderMessage, FieldError, InsertOrderMessage
+from exchange.gateway.notices import Answered
 
 COUNT_MAX: Final = 2**31 - 1
 """The largest number of lots a message may speak of; what an instrument takes is far less, and the market's to
@@ -18,6 +20,8 @@ judge."""
 
 _PRICE_TYPES: Final = {each.value: each for each in PriceType} | {"MARKET": PriceType.ANY}
 """By their names on the wire."""
+_AIDS: Final = {InsertOrder.__name__: "insert_order", CancelOrder.__name__: "cancel_order"}
+"""The messages that become commands, by the command's name."""
 
 
 def insert_order(message: InsertOrderMessage, account_id: AccountId) -> InsertOrder:
@@ -43,6 +47,19 @@ def cancel_order(message: CancelOrderMessage, account_id: AccountId) -> CancelOr
     if not 0 < len(message.order_id) <= NAME_CHARACTERS_MAX:
         raise FieldError("cancel_order", f"`order_id` must have 1 to {NAME_CHARACTERS_MAX} characters")
     return CancelOrder(account_id=account_id, order_id=OrderId(message.order_id))
+
+
+def answered_order(aid: str, order_id: str | None) -> Answered | None:
+    """What a notice says of the message that it answers; None where that names no order."""
+    return Answered(aid, order_id) if order_id and len(order_id) <= NAME_CHARACTERS_MAX else None
+
+
+def answered_refusal(refusal: OrderRefused | CommandRefused) -> Answered | None:
+    """The same of a message whose command was refused; None where it was none of an order."""
+    if isinstance(refusal, OrderRefused):
+        return answered_order("insert_order", refusal.order_id)
+    aid = _AIDS.get(refusal.command)
+    return None if aid is None else answered_order(aid, refusal.subject)
 
 
 def _order_id(message: InsertOrderMessage) -> str:

@@ -14,7 +14,7 @@ import orjson
 from exchange.domain.events import Facts
 from exchange.gateway.claims import Claim, believed, view_log_id
 from exchange.gateway.dialects import Dialect
-from exchange.gateway.notices import Code
+from exchange.gateway.notices import Answered, Code
 from exchange.gateway.subscriptions import Subscriptions
 from exchange.gateway.surroundings import Level, News, User
 from projections.user_view import BEFORE_ALL
@@ -64,10 +64,11 @@ class Steps:
         self._login_unanswered = True
         self._cursor = believed(claim, self._view_log_id(user), self._news.projections.version)
 
-    def notify(self, level: Level, code: Code, facts: Facts) -> None:
-        """Add a notice; it goes out with the next step."""
+    def notify(self, level: Level, code: Code, facts: Facts, answered: Answered | None = None) -> None:
+        """Add a notice, which may answer the message of an order; it goes out with the next step."""
         self._notices_given += 1
-        self._notices.append((f"{self._notice_ids}.{self._notices_given}", self._notice(level, code, facts)))
+        notice = self._notice(level, code, facts) | (answered._asdict() if answered else {})
+        self._notices.append((f"{self._notice_ids}.{self._notices_given}", notice))
 
     @property
     def version(self) -> int | None:

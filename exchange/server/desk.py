@@ -68,6 +68,8 @@ class Desk:
         self._auto_open = auto_open
         self._tasks: set[asyncio.Task[None]] = set()
         self._begun: dict[asyncio.Future[DurableEntry], None] = {}
+        self._opening: dict[AccountId, asyncio.Future[DurableEntry]] = {}
+        """Accounts that the state has, and the views not yet."""
         self._stopped = False
         self._changing: set[Conversation] = set()
         """Those whose change of password is under way."""
@@ -104,6 +106,9 @@ class Desk:
         if not_taken is not None:
             raise NotTakenError(not_taken)
         self._begun[durable] = None
+        if isinstance(command, OpenAccount):
+            self._opening[command.account_id] = durable
+            durable.add_done_callback(lambda _: self._opening.pop(command.account_id, None))
         return durable
 
     async def carry_out(self, command: Command, *, actor: str, origin: str, client_id: str = "") -> DurableEntry:
@@ -188,11 +193,9 @@ class Desk:
             known, token_hash = await self._by_password(name, secret, address), None
         if known is None:
             return None
-        if has_account(known.role) and known.account_id not in self._sequencer.state.accounts:
-            # Users and log are two databases: a crash between them, or a user from elsewhere, leaves an account to be
-            # opened.
+        if has_account(known.role):
             seen = self._users.revocations
-            await self._open_account(known.account_id)
+            await self._see_to_account(known.account_id)
             if self._users.revocations != seen:
                 return await self._log_in(name, secret, address)
         return User(known.name, known.account_id, known.role, token_hash)
@@ -208,11 +211,11 @@ class Desk:
         return known
 
     def _revoked(self, name: str, token_hash: bytes | None, but: int | None) -> None:
-        """A user's password or role was changed, or one token revoked: what came in by it ends."""
+        """A user's password or role was changed, or one token was revoked or has expired: what came in by it ends."""
         if token_hash is None:
             self._tickets.dismiss(name)
         else:
-            self._tickets.revoke(name)
+            self._tickets.revoke(name, token_hash)
         self._online.revoked(name, token_hash, but)
 
     async def _open_at_first_sight(self, name: str, secret: str) -> KnownUser | None:
@@ -225,9 +228,20 @@ class Desk:
         except ValueError:
             return None
 
-    async def _open_account(self, account_id: AccountId) -> None:
-        command = OpenAccount(account_id=account_id, deposit=self._auto_open or Money(0))
-        await self.carry_out(command, actor=SYSTEM, origin="login")
+    async def _see_to_account(self, account_id: AccountId) -> None:
+        """Open the account where there is none, and wait until the views have it.
+
+        Users and log are two databases: a crash between them, or a user from elsewhere, leaves an account to be opened.
+        """
+        if account_id not in self._sequencer.state.accounts:
+            self.begin(
+                OpenAccount(account_id=account_id, deposit=self._auto_open or Money(0)), actor=SYSTEM, origin="login"
+            )
+        opening = self._opening.get(account_id)
+        if opening is not None:
+            # Maybe another window's, or the operator's: the state has the account before the views do. Shielded:
+            # who gives up waiting must not take it from the others.
+            await asyncio.shield(opening)
 
     def change_password(self, conversation: Conversation, user: User, old: str, new: str) -> None:
         """Check and change a password, one at a time for each connection; the outcome comes as a notice."""

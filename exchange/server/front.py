@@ -44,7 +44,7 @@ def make_front(settings: Settings) -> Front:
     http = HttpSettings(
         connections_max=settings.unauthenticated_max, connections_per_address=settings.connections_per_address
     )
-    api = make_api(settings.language)
+    api = make_api(settings.language, gate.site.origins)
     port = Port(api, gate, host=settings.host, port=settings.port, http=http, tls=_tls_files(settings))
     return Front(gate, api, port)
 

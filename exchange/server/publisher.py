@@ -16,6 +16,7 @@ from exchange.domain.rejections import RejectReason
 from exchange.domain.values import AccountId, InstrumentId
 from exchange.gateway.conversation import Conversation
 from exchange.gateway.notices import Code, code_of
+from exchange.gateway.orders import answered_refusal
 from exchange.gateway.surroundings import Level
 from exchange.server.port.deadlines import DeadlineLine, LoopClock, TimerHandle
 from exchange.server.sequencer import DurableEntry
@@ -93,8 +94,9 @@ class Publisher:
             conversation.give_up("the step could not be made, connect again")
 
     def _tell_refusal(self, event: OrderRefused | CommandRefused) -> None:
+        answered = answered_refusal(event)
         for conversation in self._members[event.account_id]:
-            conversation.notify("ERROR", code_of(event.reason), event.facts)
+            conversation.notify("ERROR", code_of(event.reason), event.facts, answered)
 
     def tell_all(self, code: Code, facts: Facts, level: Level = "WARNING") -> int:
         """A notice to everybody who is logged in; those who wait for news get it at once. Returns how many

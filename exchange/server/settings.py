@@ -91,13 +91,13 @@ class Settings(BaseSettings):
     """Connections at once on which nobody has logged in: so many of WebSocket, and so many of HTTP. A further one is
     answered 503."""
     messages_per_connection: int = Field(5_000, ge=100, le=1_000_000)
-    """Messages a second, on average, that are read from one connection. Twice as many may come at once; who sends more
-    is read more slowly, and nothing is lost."""
+    """Messages a second, on average, that are read from one connection; a long one counts once more for every 4 KiB.
+    Twice as many may come at once; who sends more is read more slowly, and nothing is lost."""
     messages_per_user: int = Field(10_000, ge=100, le=1_000_000)
     """The same for all connections of one user together."""
     requests_per_user: int = Field(200, ge=1, le=1_000_000)
-    """Requests a second, on average, that one user may make of the REST interface. Twice as many may come at once; more
-    are answered 429."""
+    """Requests a second, on average, that one user may make of the REST interface; one with a large answer counts once
+    more for every 16 KiB. Twice as many may come at once; more are answered 429."""
     max_message_bytes: int = Field(65_536, ge=1_024, le=16 * 1024 * 1024)
     """Bytes of one inbound message; a longer one ends its connection with close code 1009."""
     login_deadline: float = Field(10.0, ge=1, le=3_600)
@@ -126,8 +126,8 @@ class Settings(BaseSettings):
     """How many of `commands_max` are kept for cancels, so that a crowd of orders keeps nobody from leaving the
     market."""
     history_waiting_max: int = Field(16, ge=1, le=1_000)
-    """Questions about the past that wait for an answer; one more is answered 429. They are answered one after the
-    other, beside the exchange."""
+    """Questions about the past that wait for an answer, a quarter of them of one user at most; one more is answered
+    429. They are answered one after the other, beside the exchange."""
     history_timeout: float = Field(30.0, ge=0.1, le=3_600)
     """Seconds that a question about the past may take, waiting included; then it is answered 503, and asked again it
     goes on from where it was."""

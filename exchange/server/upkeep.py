@@ -9,8 +9,8 @@ from typing import Final, Protocol
 
 log = logging.getLogger("exchange.upkeep")
 
-PURGE_INTERVAL_S: Final = 3_600.0
-"""An expired token is refused at once; removing it only keeps the table small."""
+PURGE_INTERVAL_S: Final = 60.0
+"""An expired token is refused at once; removing it keeps the table small, and ends the connections that it opened."""
 
 
 class Expiring(Protocol):
@@ -26,7 +26,7 @@ async def purge_until(stopped: asyncio.Event, expiring: Expiring, interval_s: fl
         try:
             await expiring.purge_expired()
         except Exception:
-            # It costs nobody anything but room, and the next time may go well.
+            # It costs room, and a connection may outlive its token; the next time may go well.
             log.exception("what has expired could not be removed; it is tried again in %g s", interval_s)
         with suppress(TimeoutError):
             await asyncio.wait_for(stopped.wait(), interval_s)

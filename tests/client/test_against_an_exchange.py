@@ -14,6 +14,8 @@ import pytest
 
 from exchange.client import Client, ClientOptions, LoginError
 from exchange.client.layout import DialectName
+from exchange.domain.values import Money
+from exchange.gateway.access import Role
 from exchange.server.app import Exchange
 from exchange.server.port.port import TlsFiles
 from projections.merge_patch import same_json
@@ -81,6 +83,18 @@ async def test_two_users_trade_and_read_the_same_rows_in_both_dialects(tmp_path:
         refused = await alice.insert(RB, "SELL", "CLOSETODAY", 9, 3600, wait=True, timeout_s=SLOWLY)
         assert refused.status == "REJECTED"
         assert len(alice.to_dataframe("orders")) == 2
+
+
+@pytest.mark.parametrize("dialect", ["guide", "flat"])
+async def test_an_order_that_is_not_taken_does_not_wait_for_its_answer(tmp_path: Path, dialect: DialectName) -> None:
+    async with running(tmp_path) as exchange:
+        await exchange.operator.add_user("eve", PASSWORD, Money(0), Role.OBSERVER)
+        async with client_of(exchange, "eve", dialect=dialect) as eve:
+            order = await eve.insert(RB, "BUY", "OPEN", 1, 3600, wait=True, timeout_s=SLOWLY)
+            assert (order.status, order.is_finished) == ("REJECTED", True)
+            assert order.refusal is not None
+            assert (order.refusal.code, order.refusal.order_id) == (1006, order.order_id)
+            assert eve.orders == {}
 
 
 async def test_a_cut_line_is_led_on_and_the_mirror_is_that_of_the_log(tmp_path: Path) -> None:

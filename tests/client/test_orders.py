@@ -12,6 +12,7 @@ from exchange.client import (
     OutcomeUnknownError,
     TooManyOrdersError,
 )
+from exchange.client.changes import Tree
 from tests.client.clients import Clock, make_client
 from tests.client.fake_exchange import FakeExchange, Trouble, fake_exchange
 from tests.client.steps import order_row, own, trade_row
@@ -45,6 +46,64 @@ async def test_a_refused_order_is_an_order_and_no_exception() -> None:
         exchange.outcome = "REJECTED"
         order = await client.insert(RB, "BUY", "OPEN", 2, 3600, wait=True)
         assert (order.status, (await order.finished()).last_msg) == ("REJECTED", "rejected")
+
+
+def not_taken(order_id: str, aid: str = "insert_order", code: int = 5001) -> Tree:
+    """A notice that the exchange did not take this message of an order."""
+    notice = {"type": "MESSAGE", "level": "ERROR", "code": code, "content": "busy", "aid": aid, "order_id": order_id}
+    return {"notify": {f"{aid} {order_id} {code}": notice}}
+
+
+def deaf_to_o1(exchange: FakeExchange) -> None:
+    """The exchange does nothing about an order o1."""
+    exchange.taken["o1"] = 1
+
+
+async def test_an_order_that_was_not_even_taken_is_refused_too() -> None:
+    """It is in no picture: the handle tells it from the notice, and the order can be sent again as if it never was."""
+    async with fake_exchange(set_up=deaf_to_o1) as exchange, make_client(exchange.url) as client:
+        order = await client.insert(RB, "BUY", "OPEN", 2, 3600, order_id="o1")
+        await exchange.change(not_taken("o1"))
+        refused = await order.finished()
+        assert (refused.status, refused.last_msg, refused.instrument_id) == ("REJECTED", "busy", RB)
+        assert (refused.volume_left, refused.limit_price, refused.time_condition) == (2, 3600, "GFD")
+        assert order.refusal is not None
+        assert (order.refusal.code, order.refusal.content) == (5001, "busy")
+        assert client.order("o1") is None
+        exchange.taken.clear()
+        await order.send_again()
+        assert (order.refusal, order.status) == (None, None)
+        assert (await order.finished()).status == "FILLED"
+
+
+async def test_notices_of_other_messages_refuse_no_order() -> None:
+    async with fake_exchange(set_up=deaf_to_o1) as exchange, make_client(exchange.url) as client:
+        order = await client.insert(RB, "BUY", "OPEN", 2, 3600, order_id="o1")
+        await exchange.change(not_taken("o1", "cancel_order"))
+        await exchange.change(not_taken("o2"))
+        odd = {"type": "MESSAGE", "level": "ERROR", "code": 5001, "content": "", "aid": {}, "order_id": {"o1": 1}}
+        await exchange.change({"notify": {"odd": odd}})
+        with pytest.raises(NotInTimeError):
+            await order.acknowledged(0.01)
+        await exchange.change(own(orders={"o1": order_row("o1", 9, "ALIVE")}))
+        assert (await order.acknowledged()).status == "ALIVE"
+        await exchange.change(not_taken("o1"))
+        await client.wait_for(lambda now: now.version == exchange.version)
+        assert (order.status, order.refusal) == ("ALIVE", None), "it was answered before"
+
+
+async def test_an_order_sent_again_after_a_cut_and_not_taken_then_may_have_been_taken_before() -> None:
+    async with fake_exchange(set_up=deaf_to_o1) as exchange, make_client(exchange.url) as client:
+        order = await client.insert(RB, "BUY", "OPEN", 2, 3600, order_id="o1")
+        await exchange.until(lambda: len(exchange.messages("insert_order")) == 1)
+        exchange.connections[0].transport.abort()
+        await exchange.until(lambda: len(exchange.messages("insert_order")) == 2)
+        await exchange.change(not_taken("o1"))
+        with pytest.raises(OutcomeUnknownError, match=r"not taken then \(code 5001\): busy"):
+            await order.acknowledged()
+        await exchange.change(own(orders={"o1": order_row("o1", 9, "ALIVE")}))
+        await client.wait_for(lambda now: now.order("o1"))
+        assert (await order.acknowledged()).status == "ALIVE"
 
 
 async def test_ids_are_made_before_sending_and_differ() -> None:

@@ -7,7 +7,13 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from exchange.gateway.conversation import INBOX_MAX, SUBSCRIPTIONS_MAX, WRONG_LOGINS_MAX
+from exchange.gateway.conversation import (
+    INBOX_MAX,
+    INBOX_MAX_BYTES,
+    NAMES_MAX,
+    SUBSCRIPTIONS_MAX,
+    WRONG_LOGINS_MAX,
+)
 from exchange.gateway.messages import DEPTH_MAX, NAME_CHARACTERS_MAX
 from exchange.gateway.notices import Code
 from exchange.gateway.steps import NOTICES_MAX
@@ -427,6 +433,22 @@ def test_what_is_said_behind_another_login_waits_for_that_one_too(room: Room) ->
     assert said == ["rtn_data", "pong", "rtn_data", "pong", "rtn_data", "pong"]
 
 
+def test_long_messages_wait_for_a_password_up_to_a_bound_of_bytes(room: Room) -> None:
+    long = b'{"aid":"ping","x":"' + b"x" * (INBOX_MAX_BYTES // 2) + b'"}'
+    guest = room.guest()
+    guest.hears(orjson.dumps({"aid": "req_login", "user_name": ANN.name, "password": ANN.secret}))
+    guest.hears(b'{"aid":"ping","x":"' + b"x" * INBOX_MAX_BYTES + b'"}')
+    assert guest.line.closed is None, "one message may wait, however long"
+    room.settle()
+    assert [frame["aid"] for frame in guest.frames()] == ["rtn_data", "pong"]
+    stranger = room.guest()
+    stranger.hears(orjson.dumps({"aid": "req_login", "user_name": ANN.name, "password": "wrong"}))
+    stranger.hears(long)
+    assert stranger.line.closed is None
+    stranger.hears(long)
+    assert stranger.line.closed == (1008, f"more than {INBOX_MAX_BYTES} bytes while the login was being checked")
+
+
 def test_more_than_can_wait_for_a_password_ends_the_connection(room: Room) -> None:
     guest = room.guest()
     guest.hears(orjson.dumps({"aid": "req_login", "user_name": ANN.name, "password": ANN.secret}))
@@ -506,6 +528,14 @@ def test_too_many_subscriptions_change_nothing(room: Room) -> None:
     guest.peeks()
     names = ",".join(f"SIM.x{number}" for number in range(SUBSCRIPTIONS_MAX + 1))
     guest.says("subscribe_quote", ins_list=names)
+    assert_one_notice(guest, Code.TOO_MANY_SUBSCRIPTIONS)
+    assert guest.conversation.subscriptions == ["SIM.a1"]
+
+
+def test_a_name_may_come_twice_but_not_without_end(room: Room) -> None:
+    guest = room.guest(ANN).peeks().says("subscribe_quote", ins_list=",".join(["SIM.a1"] * NAMES_MAX))
+    assert guest.frame()["data"][-1] == {"ins_list": "SIM.a1"}
+    guest.peeks().says("subscribe_quote", ins_list="," * NAMES_MAX)
     assert_one_notice(guest, Code.TOO_MANY_SUBSCRIPTIONS)
     assert guest.conversation.subscriptions == ["SIM.a1"]
 

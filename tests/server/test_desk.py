@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from eventstore.model import OutcomeUnknownError
-from exchange.domain.commands import Deposit
+from exchange.domain.commands import Deposit, OpenAccount
 from exchange.domain.values import YUAN, AccountId, Money
 from exchange.gateway.conversation import Conversation
 from exchange.gateway.notices import Code
@@ -122,18 +122,40 @@ async def test_an_account_that_is_missing_is_opened_by_the_login() -> None:
         assert exchange.sequencer.state.accounts[left.account_id].cash.deposit == 0
 
 
+async def test_every_window_of_a_new_user_sees_the_account_at_once(exchange: Exchange) -> None:
+    """The second one finds the account in the state, which is ahead of the views by what is not durable yet."""
+    windows = [Window(exchange, number) for number in range(4)]
+    users = await asyncio.gather(*(window.logs_in("new", "secret") for window in windows))
+    assert len({user.account_id for user in users if user is not None}) == 1
+    for window in windows:
+        (answer,) = window.line.frames
+        own = next(patch["trade"]["new"] for patch in answer["data"] if patch.get("trade"))
+        assert own["accounts"]["CNY"]["balance"] == DEPOSIT
+
+
+async def test_who_gives_up_waiting_for_an_account_takes_it_from_nobody(exchange: Exchange) -> None:
+    opening = exchange.desk.begin(OpenAccount(account_id=AccountId("A1")), actor="operator", origin="test")
+    impatient = asyncio.create_task(exchange.desk._see_to_account(AccountId("A1")))
+    await asyncio.sleep(0)  # now it waits
+    impatient.cancel()
+    entry = await opening
+    assert exchange.publisher.projections.version == entry.last_log_seq
+    assert impatient.cancelled()
+
+
 async def test_a_password_that_is_changed_while_the_account_is_opened_lets_nobody_in(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with in_memory(auto_open=None) as exchange:
         await exchange.users.add(ALICE, "former")
-        open_account = exchange.desk._open_account
+        see_to_account = exchange.desk._see_to_account
 
         async def open_and_be_overtaken(account_id: AccountId) -> None:
-            await open_account(account_id)
+            await see_to_account(account_id)
+            monkeypatch.undo()
             await exchange.users.change_password(ALICE, "latter")
 
-        monkeypatch.setattr(exchange.desk, "_open_account", open_and_be_overtaken)
+        monkeypatch.setattr(exchange.desk, "_see_to_account", open_and_be_overtaken)
         assert await exchange.desk.log_in(ALICE, "former", address=HERE) is None
         assert await exchange.desk.log_in(ALICE, "latter", address=HERE) is not None
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import Depends
+from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from exchange.gateway.access import Act, Role, may
@@ -19,6 +20,7 @@ from exchange.gateway.notices import Code
 from exchange.gateway.surroundings import User
 from exchange.server.api.backend import Backend, Behind
 from exchange.server.api.errors import ApiError, too_many
+from exchange.server.api.request_limits import CHARGE
 from exchange.server.data_folder import FolderError
 from exchange.server.identity.tokens import hash_of_token
 
@@ -50,7 +52,7 @@ class Check:
     def __init__(self, act: Act) -> None:
         self.act = act
 
-    async def __call__(self, backend: Behind, bearer: Bearer) -> Principal:
+    async def __call__(self, request: Request, backend: Behind, bearer: Bearer) -> Principal:
         """Raises ApiError: 401 for somebody unknown, 403 for somebody of another role; NoticeError: 429 for somebody
         who asks too much."""
         principal = None if bearer is None else await _principal(backend, bearer.credentials)
@@ -63,8 +65,10 @@ class Check:
                 code=int(Code.NOT_LOGGED_IN),
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        if principal.user is not None and not backend.limits.take(principal.name):
-            raise too_many(1)
+        if principal.user is not None:
+            if not backend.limits.take(principal.name):
+                raise too_many(1)
+            setattr(request.state, CHARGE, partial(backend.limits.charge, principal.name))
         if not may(principal.role, self.act):
             raise forbidden(principal, f"may not {self.act.value}")
         return principal
@@ -77,9 +81,9 @@ class OwnCheck:
         self.act = act
         self._check = Check(act)
 
-    async def __call__(self, backend: Behind, bearer: Bearer) -> User:
+    async def __call__(self, request: Request, backend: Behind, bearer: Bearer) -> User:
         """Raises ApiError: as `Check`, and 403 for the holder of the admin token, who has nothing of their own."""
-        principal = await self._check(backend, bearer)
+        principal = await self._check(request, backend, bearer)
         if principal.user is None:
             raise forbidden(principal, "has no account: log in as a user")
         return principal.user

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from exchange.domain.words import Direction, PositionEffect, PriceType, TimeCondition, VolumeCondition
 
-Words = dict[str, float | int | str]
+Words = dict[str, float | int | str | bool]
 """Fields by name."""
 Version = Annotated[int, Field(description="The place in the log, a log_seq, that the answer is the view of.", ge=0)]
 NextCursor = Annotated[

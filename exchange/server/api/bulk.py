@@ -26,6 +26,8 @@ from exchange.server.operator import RefusedError
 
 router = APIRouter(prefix=f"{PREFIX}/admin", tags=["admin"])
 
+PATH: Final = f"{PREFIX}/admin/users/bulk"
+BODY_MAX_BYTES: Final = 1024 * 1024
 USERS_MAX: Final = 1_000
 """Users of one request: some 20 s of hashing."""
 MADE_PASSWORD_BYTES: Final = 9

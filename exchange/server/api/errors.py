@@ -35,6 +35,8 @@ from exchange.server.operator import RefusedError
 
 FIELD_CHARACTERS_MAX: Final = 100
 """The longest field name that is quoted: a misspelt one may be as long as the request."""
+PROBLEMS_MAX: Final = 20
+"""Problems of one request that are told: there may be as many as it has fields."""
 
 
 class ApiError(Exception):
@@ -114,7 +116,7 @@ def too_many(retry_after_s: float, code: Code = Code.TOO_MANY_ATTEMPTS) -> Notic
 
 def _invalid(error: RequestValidationError) -> ApiError:
     # The inputs stay out of the answer: one of them may be a password.
-    problems = [{"field": _field(each["loc"]), "problem": each["msg"]} for each in error.errors()]
+    problems = [{"field": _field(each["loc"]), "problem": each["msg"]} for each in error.errors()[:PROBLEMS_MAX]]
     content = "; ".join(f"{problem['field']}: {problem['problem']}" for problem in problems)
     return _unfit(content, problems=problems)
 
@@ -150,7 +152,7 @@ _NOTICES: Final[dict[type, Callable[[Any], NoticeError]]] = {
     RefusedError: lambda error: refusal_notice(error.refusal),
     TooManyAttemptsError: lambda error: too_many(error.retry_after_s),
     HashPoolFullError: lambda error: too_many(1),
-    TooManyTicketsError: lambda error: too_many(30),
+    TooManyTicketsError: lambda error: too_many(error.retry_after_s),
     LoginRevokedError: lambda error: NoticeError(HTTPStatus.UNAUTHORIZED, Code.WRONG_LOGIN, {}),
     NotListedError: lambda error: NoticeError(
         HTTPStatus.NOT_FOUND, Code.NO_INSTRUMENT, {"instrument_id": error.instrument_id[:NAME_CHARACTERS_MAX]}

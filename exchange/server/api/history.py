@@ -23,6 +23,7 @@ from exchange.server.api.errors import ApiError
 from exchange.server.api.words import answer
 from exchange.server.history.questions import DialectName
 from exchange.server.identity.users import UnknownUserError
+from exchange.server.port.http import HEAD_MAX_BYTES
 from exchange.server.times import parse_time
 
 log = logging.getLogger("exchange.api")
@@ -34,7 +35,12 @@ LOG_SEQ_MAX: Final = 2**63 - 1
 Asker = Annotated[Principal, asks_for(Act.SEE_OWN)]
 DialectChoice = Annotated[DialectName, Query(description="`guide` words the tree as `/ws` does, `flat` as `/ws/diff`.")]
 InsList = Annotated[
-    str, Query(description="Instruments, separated by commas, whose quotes are a part of the tree.", max_length=65_536)
+    str,
+    Query(
+        description="Instruments, separated by commas, whose quotes are a part of the tree. With all its headers a "
+        f"request may have {HEAD_MAX_BYTES} bytes in front of its body.",
+        max_length=HEAD_MAX_BYTES,
+    ),
 ]
 TimeChoice = Annotated[
     str | None,
@@ -118,7 +124,9 @@ async def snapshot(
         raise _unfit("`version` and `time` both name a place: give one of them")
     at_ns = None if time is None else _moment(time)
     seen = await _whose(behind, principal, user)
-    found = await behind.history.snapshot(seen, dialect, _instruments(ins_list), version=version, at_ns=at_ns)
+    found = await behind.history.snapshot(
+        seen, dialect, _instruments(ins_list), version=version, at_ns=at_ns, asker=principal.name
+    )
     return answer(
         {
             "log_id": found.log_id,
@@ -149,7 +157,9 @@ async def patches(
     With `ins_list` it leads the quotes of these instruments as well: those that the tree was made with.
     """
     seen = await _whose(behind, principal, user)
-    step = await behind.history.step(seen, dialect, _instruments(ins_list), after=after, until=until)
+    step = await behind.history.step(
+        seen, dialect, _instruments(ins_list), after=after, until=until, asker=principal.name
+    )
     return answer(
         {
             "log_id": step.log_id,

@@ -17,7 +17,7 @@ from exchange.server.api import PREFIX
 from exchange.server.api.access import Principal, asks_for, forbidden, own_account
 from exchange.server.api.backend import Backend, Behind
 from exchange.server.api.bodies import RequestBody, like
-from exchange.server.api.errors import NoticeError
+from exchange.server.api.errors import NoticeError, too_many
 from exchange.server.api.words import utc
 from exchange.server.identity.tokens import Token
 
@@ -104,7 +104,8 @@ async def issue_ticket(behind: Behind, user: Annotated[User, own_account(Act.KEE
 
 
 async def _token(behind: Backend, login: Login, address: str) -> tuple[User, Token]:
-    """Who logs in, and a token. Raises NoticeError where name and password do not fit, and what `Desk.log_in` does."""
+    """Who logs in, and a token. Raises NoticeError where name and password do not fit, or where this user asks too
+    much, and what `Desk.log_in` does."""
     users = behind.users
     while True:
         seen = users.revocations
@@ -112,6 +113,9 @@ async def _token(behind: Backend, login: Login, address: str) -> tuple[User, Tok
         known = None if user is None else await users.find(user.name)
         if user is None or known is None:
             raise NoticeError(HTTPStatus.UNAUTHORIZED, Code.WRONG_LOGIN, {})
+        # Each token costs a commit: a right password, which is quickly seen, is no leave to have them without end.
+        if not behind.limits.take(user.name):
+            raise too_many(1)
         # What was right may be so no more by now: a password that is changed meanwhile must give no token.
         if users.revocations == seen:
             return user, await users.issue_token(known)

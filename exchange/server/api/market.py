@@ -13,7 +13,7 @@ from exchange.domain.values import RATE_ONE, YUAN, InstrumentId
 from exchange.gateway.access import Act
 from exchange.gateway.notices import Code
 from exchange.server.api import PREFIX
-from exchange.server.api.access import asks_for
+from exchange.server.api.access import Principal, asks_for
 from exchange.server.api.answers import BookAnswer, InstrumentsAnswer, QuoteAnswer
 from exchange.server.api.backend import Backend, Behind
 from exchange.server.api.documents import may_answer
@@ -23,18 +23,19 @@ from projections.levels import DEPTH_MAX
 from projections.quote import Quote
 from projections.user_view import BEFORE_ALL
 
-router = APIRouter(prefix=PREFIX, tags=["market"], dependencies=[asks_for(Act.WATCH_MARKET)])
+router = APIRouter(prefix=PREFIX, tags=["market"])
 
 BOOK_DEPTH_MAX: Final = 1_000
 CHINA: Final = timezone(timedelta(hours=8))
 
+Asker = Annotated[Principal, asks_for(Act.WATCH_MARKET)]
 PastVersion = Annotated[
     int | None, Query(ge=0, le=2**62, description="A place in the log; counts as the end of an entry at or before it.")
 ]
 Depth = Annotated[int, Query(ge=1, le=BOOK_DEPTH_MAX, description="Levels of each side at most.")]
 
 
-@router.get("/instruments", response_model=InstrumentsAnswer)
+@router.get("/instruments", dependencies=[asks_for(Act.WATCH_MARKET)], response_model=InstrumentsAnswer)
 async def instruments(behind: Behind) -> Response:
     """The terms of all listed contracts."""
     quotes = behind.publisher.projections.market.quotes
@@ -42,7 +43,12 @@ async def instruments(behind: Behind) -> Response:
     return answer({"version": behind.publisher.projections.version, "instruments": words})
 
 
-@router.get("/quotes/{instrument_id}", response_model=QuoteAnswer, responses=may_answer(HTTPStatus.NOT_FOUND))
+@router.get(
+    "/quotes/{instrument_id}",
+    dependencies=[asks_for(Act.WATCH_MARKET)],
+    response_model=QuoteAnswer,
+    responses=may_answer(HTTPStatus.NOT_FOUND),
+)
 async def quote(behind: Behind, instrument_id: str) -> Response:
     """What the market shows of a contract: last price, five levels of the book, volume and the day's figures."""
     words = behind.guide.word_quote(_quote(behind, instrument_id), BEFORE_ALL)
@@ -52,11 +58,13 @@ async def quote(behind: Behind, instrument_id: str) -> Response:
 @router.get(
     "/book/{instrument_id}", response_model=BookAnswer, responses=may_answer(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT)
 )
-async def book(behind: Behind, instrument_id: str, depth: Depth = DEPTH_MAX, version: PastVersion = None) -> Response:
+async def book(
+    behind: Behind, principal: Asker, instrument_id: str, depth: Depth = DEPTH_MAX, version: PastVersion = None
+) -> Response:
     """What rests at each price, the best first, as [price, lots, orders]; now, or at a place in the log."""
     if version is None:
         version = behind.publisher.projections.version
-    return answer(await behind.history.book(InstrumentId(instrument_id), depth, version))
+    return answer(await behind.history.book(InstrumentId(instrument_id), depth, version, asker=principal.name))
 
 
 def word_terms(terms: InstrumentTerms) -> dict[str, Any]:

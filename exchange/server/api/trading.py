@@ -115,7 +115,7 @@ async def orders(
     is looked up in the log, which takes longer.
     """
     page = await behind.history.orders_page(
-        user, limit=limit, cursor=cursor, instrument_id=instrument_id, status=status
+        user, limit=limit, cursor=cursor, instrument_id=instrument_id, status=status, asker=user.name
     )
     return answer({"version": page.version, "orders": page.rows, "next_cursor": page.next_cursor})
 
@@ -129,7 +129,9 @@ async def trades(
     cursor: Cursor = None,
 ) -> Response:
     """One's own trades, the newest first, like the orders; whoever trades with themselves has both sides."""
-    page = await behind.history.trades_page(user, limit=limit, cursor=cursor, instrument_id=instrument_id)
+    page = await behind.history.trades_page(
+        user, limit=limit, cursor=cursor, instrument_id=instrument_id, asker=user.name
+    )
     return answer({"version": page.version, "trades": page.rows, "next_cursor": page.next_cursor})
 
 
@@ -169,7 +171,7 @@ async def _order_long_ago(behind: Backend, user: User, order_id: OrderId) -> Pat
     """An order that has left the view, since so many others were finished after it."""
     cursor: str | None = None
     while True:
-        page = await behind.history.orders_page(user, limit=LIMIT_MAX, cursor=cursor)
+        page = await behind.history.orders_page(user, limit=LIMIT_MAX, cursor=cursor, asker=user.name)
         for order in page.rows:
             if order["order_id"] == order_id:
                 return order

@@ -99,7 +99,10 @@ class RowsPage(NamedTuple):
 
 
 class History:
-    """Answers in the exchange's loop. `stop` it before the log is closed."""
+    """Answers in the exchange's loop. `stop` it before the log is closed.
+
+    An `asker` has a share of the places in front of the worker, and no more of them: see `HistoryQueue.ask`.
+    """
 
     def __init__(
         self,
@@ -128,6 +131,7 @@ class History:
         *,
         version: int | None = None,
         at_ns: int | None = None,
+        asker: str | None = None,
     ) -> Snapshot:
         """A user's tree, with the quotes of `instruments`, at the last end of an entry at or before `version` and
         `at_ns`; without either, now. Raises VersionAheadError, HistoryError."""
@@ -138,7 +142,7 @@ class History:
         if version == head and at_ns is None:
             tree = picture(self._projections, view, self._dialects[dialect])
             return Snapshot(log_id, head, orjson.dumps(tree))
-        told = await self._queue.ask(AskSnapshot(view=view, version=version, at_ns=at_ns))
+        told = await self._queue.ask(AskSnapshot(view=view, version=version, at_ns=at_ns), asker)
         return Snapshot(log_id, told.version, told.content)
 
     async def step(
@@ -149,6 +153,7 @@ class History:
         *,
         after: int,
         until: int | None = None,
+        asker: str | None = None,
     ) -> HistoryStep:
         """What leads a user's tree from `after` to `until`, or to now; both count as the last end of an entry at or
         before them. Raises VersionOrderError, VersionAheadError, HistoryError."""
@@ -161,11 +166,13 @@ class History:
         if until == head:
             step = step_since(self._projections, view, self._dialects[dialect], after)
             return HistoryStep(log_id, head, step.full, orjson.dumps(step.data))
-        told = await self._queue.ask(AskStep(view=view, after=after, until=until))
+        told = await self._queue.ask(AskStep(view=view, after=after, until=until), asker)
         data = b"[]" if told.content == b"{}" else b"[%b]" % told.content
         return HistoryStep(log_id, told.version, False, data)
 
-    async def book(self, instrument_id: InstrumentId, depth: int, version: int | None = None) -> dict[str, Any]:
+    async def book(
+        self, instrument_id: InstrumentId, depth: int, version: int | None = None, *, asker: str | None = None
+    ) -> dict[str, Any]:
         """An instrument's book at the last end of an entry at or before `version`, or now:
         `{"version", "instrument_id", "bids": [[price in yuan, lots, orders]], "asks"}`, the best of each side first.
 
@@ -177,7 +184,7 @@ class History:
         if version == head:
             sides = book(self._projections, instrument_id, depth)
         else:
-            told = await self._queue.ask(AskBook(instrument_id=instrument_id, depth=depth, version=version))
+            told = await self._queue.ask(AskBook(instrument_id=instrument_id, depth=depth, version=version), asker)
             version, sides = told.version, orjson.loads(told.content)
         if sides is None:
             raise NotListedError(instrument_id, version)
@@ -191,19 +198,33 @@ class History:
         cursor: str | None = None,
         instrument_id: str | None = None,
         status: str | None = None,
+        asker: str | None = None,
     ) -> RowsPage:
         """The user's newest orders, at most `limit`, older ones than the page that gave `cursor`; of one instrument, or
         in one of the states of the guide dialect, where these are given. Raises CursorError, HistoryError."""
-        return await self._page(user, "orders", limit, cursor, instrument_id, status)
+        return await self._page(user, "orders", limit, cursor, instrument_id, status, asker)
 
     async def trades_page(
-        self, user: User, *, limit: int, cursor: str | None = None, instrument_id: str | None = None
+        self,
+        user: User,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        instrument_id: str | None = None,
+        asker: str | None = None,
     ) -> RowsPage:
         """The user's newest trades: see `orders_page`."""
-        return await self._page(user, "trades", limit, cursor, instrument_id, None)
+        return await self._page(user, "trades", limit, cursor, instrument_id, None, asker)
 
     async def _page(
-        self, user: User, kind: RowKind, limit: int, cursor: str | None, instrument_id: str | None, status: str | None
+        self,
+        user: User,
+        kind: RowKind,
+        limit: int,
+        cursor: str | None,
+        instrument_id: str | None,
+        status: str | None,
+        asker: str | None,
     ) -> RowsPage:
         wanted = RowsWanted(
             kind=kind, account_id=user.account_id, user=user.name, instrument_id=instrument_id, status=status
@@ -213,7 +234,7 @@ class History:
         found, past = self._live_rows(wanted, before, limit + 1)
         if past is not None and len(found) <= limit:
             asked = AskRows(wanted=wanted, version=version, before=past, count=limit + 1 - len(found))
-            told = await self._queue.ask(asked)
+            told = await self._queue.ask(asked, asker)
             found += [Found((log_seq, side), fields) for log_seq, side, fields in orjson.loads(told.content)]
         page = found[:limit]
         next_cursor = cursor_text(page[-1].place) if len(found) > limit else None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from exchange.server.history.process import Worker, WorkerLostError
@@ -13,6 +16,8 @@ log = logging.getLogger("exchange.history")
 
 IDLE_S: Final = 60.0
 """After so long without a question the worker ends, and with it all that it keeps."""
+ASKERS_MIN: Final = 4
+"""So many askers it takes, at least, to fill all places."""
 
 
 class HistoryError(Exception):
@@ -20,11 +25,12 @@ class HistoryError(Exception):
 
 
 class HistoryBusyError(HistoryError):
-    """Too many questions wait for the worker."""
+    """Too many questions wait for the worker, of all askers or of this one."""
 
-    def __init__(self, waiting_max: int) -> None:
+    def __init__(self, waiting_max: int, whose: str = "") -> None:
         super().__init__(
-            f"{waiting_max} questions about the past wait for their answers, as many as may: try again in a moment"
+            f"{waiting_max} questions {whose}about the past wait for their answers, as many as may: try again in a "
+            "moment"
         )
 
 
@@ -36,6 +42,30 @@ class HistoryLostError(HistoryError):
     """The worker, or what it reads, failed."""
 
 
+class _Shares:
+    """The questions that each asker has under way, so that one who asks without end keeps nobody else from asking."""
+
+    def __init__(self, waiting_max: int) -> None:
+        self._most = max(1, waiting_max // ASKERS_MIN)
+        self._asking: Counter[str] = Counter()
+
+    @contextmanager
+    def of(self, asker: str | None) -> Iterator[None]:
+        """Ask within; None is not counted. Raises HistoryBusyError where this asker has as many as one may."""
+        if asker is None:
+            yield
+            return
+        if self._asking[asker] >= self._most:
+            raise HistoryBusyError(self._most, "of yours ")
+        self._asking[asker] += 1
+        try:
+            yield
+        finally:
+            self._asking[asker] -= 1
+            if not self._asking[asker]:
+                del self._asking[asker]
+
+
 class HistoryQueue:
     """The line in front of a worker, in the exchange's loop."""
 
@@ -43,6 +73,7 @@ class HistoryQueue:
         """The worker has `timeout_s` for a question, with the time that the question waits for others."""
         self._worker = worker
         self._waiting_max = waiting_max
+        self._shares = _Shares(waiting_max)
         self._timeout_s = timeout_s
         self._idle_s = idle_s
         self._waiting = 0
@@ -51,20 +82,24 @@ class HistoryQueue:
         self._ending: asyncio.Task[None] | None = None
         self._stopped = False
 
-    async def ask(self, question: Question) -> Told:
-        """The worker's answer. Raises HistoryError."""
+    async def ask(self, question: Question, asker: str | None = None) -> Told:
+        """The worker's answer. Raises HistoryError.
+
+        An `asker` has a share of the places only; None stands for nobody in particular, who may have all.
+        """
         if self._waiting >= self._waiting_max:
             raise HistoryBusyError(self._waiting_max)
         deadline = asyncio.get_running_loop().time() + self._timeout_s
-        self._waiting += 1
-        try:
-            await self._my_turn(deadline)
+        with self._shares.of(asker):
+            self._waiting += 1
             try:
-                return await self._answered(question, deadline)
+                await self._my_turn(deadline)
+                try:
+                    return await self._answered(question, deadline)
+                finally:
+                    self._turn.release()
             finally:
-                self._turn.release()
-        finally:
-            self._waiting -= 1
+                self._waiting -= 1
 
     async def stop(self) -> None:
         """Answer nothing more; a question that waits or is being answered fails."""

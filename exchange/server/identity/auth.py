@@ -229,8 +229,11 @@ class Users:
         return name
 
     async def purge_expired(self) -> int:
-        """Remove the tokens that have expired; returns how many."""
-        return await self._tokens.purge_expired()
+        """Remove the tokens that have expired, and end what came in by them; returns how many."""
+        purged = await self._tokens.purge_expired()
+        for name, token_hash in purged:
+            self.when_revoked(name, token_hash, None)
+        return len(purged)
 
     async def change_password(self, name: str, password: str) -> None:
         """Give the user another password; the former one and all tokens are void from now on.

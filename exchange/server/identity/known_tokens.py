@@ -21,6 +21,8 @@ class KnownTokens:
         self._known: OrderedDict[bytes, tuple[User, int]] = OrderedDict()
         self._of_user: dict[str, set[bytes]] = {}
         self._size_max = size_max
+        self.is_complete = False
+        """Whether every valid token is known, so that any other is void without a look into the database."""
 
     def __len__(self) -> int:
         return len(self._known)
@@ -32,6 +34,7 @@ class KnownTokens:
         self._of_user.setdefault(user.name, set()).add(token_hash)
         if len(self._known) > self._size_max:
             self.forget(next(iter(self._known)))
+            self.is_complete = False
 
     def find(self, token_hash: bytes, now_ns: int) -> User | None:
         """Whose token this is, if it is known and has not expired."""
@@ -59,8 +62,3 @@ class KnownTokens:
         """All tokens of this user are void."""
         for token_hash in self._of_user.pop(name, ()):
             del self._known[token_hash]
-
-    def forget_expired(self, now_ns: int) -> None:
-        """Give back what expired tokens take."""
-        for token_hash in [each for each, (_, expires_at_ns) in self._known.items() if expires_at_ns <= now_ns]:
-            self.forget(token_hash)

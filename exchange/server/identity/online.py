@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from exchange.server.port.limits import MessageBucket
 
-REVOKED: Final = (1008, "the login was revoked")
+REVOKED: Final = (1008, "the login was revoked or has expired")
 """How a connection ends whose password, role or token is not what it logged in with any more."""
 
 

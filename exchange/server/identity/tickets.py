@@ -24,8 +24,10 @@ TICKETS_PER_USER_MAX: Final = 10
 class TooManyTicketsError(Exception):
     """So many tickets wait to be used that no further one is issued."""
 
-    def __init__(self, waiting: int) -> None:
-        super().__init__(f"{waiting} tickets wait to be used: try again within half a minute")
+    def __init__(self, waiting: int, retry_after_s: float) -> None:
+        super().__init__(f"{waiting} tickets wait to be used: try again in {retry_after_s:.0f} s")
+        self.retry_after_s = retry_after_s
+        """When the oldest of them expires, in seconds from now."""
 
 
 class _Issued(NamedTuple):
@@ -61,7 +63,8 @@ class Tickets:
         if own is not None and len(own) >= TICKETS_PER_USER_MAX:
             self._forget(next(iter(own)))
         elif len(self._issued) >= TICKETS_MAX:
-            raise TooManyTicketsError(len(self._issued))
+            oldest = next(iter(self._issued.values()))
+            raise TooManyTicketsError(len(self._issued), (oldest.issued_at_ns + TICKET_LIFETIME_NS - now_ns) / 1e9)
         ticket = secrets.token_urlsafe(32)
         key = _key(ticket)
         self._issued[key] = _Issued(user, now_ns)
@@ -82,15 +85,16 @@ class Tickets:
         # A clock that was set back must not make tickets live longer.
         return issued.user if 0 <= self._clock_ns() - issued.issued_at_ns < TICKET_LIFETIME_NS else None
 
-    def revoke(self, name: str) -> None:
-        """Make all tickets of a user void."""
+    def revoke(self, name: str, token_hash: bytes | None) -> None:
+        """Make the tickets of a user void that were issued for this token, or all of them where none is named."""
         for key in tuple(self._of_user.get(name, ())):
-            self._forget(key)
+            if token_hash in (None, self._issued[key].user.token_hash):
+                self._forget(key)
 
     def dismiss(self, name: str) -> None:
         """The user's password or role was changed: tickets are void, and the bare name is not enough any more."""
         self._by_name.pop(name, None)
-        self.revoke(name)
+        self.revoke(name, None)
 
     def _forget_expired(self, now_ns: int) -> None:
         while self._issued:

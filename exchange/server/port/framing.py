@@ -26,6 +26,8 @@ FINAL_TEXT = 0x81
 MASKED = 0x80
 """Bit of the second byte that every frame of a client must carry."""
 MASK_BYTES = 4
+ALLOWANCE_SHIFT = 12
+"""A frame takes one of the allowance, and one more for every whole 4 KiB: large ones are no way around the bound."""
 REASON_MAX_BYTES = 123
 """A close frame carries at most 125 bytes, two of them the code (RFC 6455 section 5.5)."""
 
@@ -70,7 +72,8 @@ class Framing:
 
     def __init__(self, message_max_bytes: int) -> None:
         self.allowance = maxsize
-        """Frames that may still be read, of any kind: to be set before `receive`, and whenever it is used up."""
+        """Frames that may still be read, of any kind: to be raised before `receive`, and whenever none is left. Below 0
+        when the last one was large."""
         self.held = False
         """Whether `receive` stopped for want of allowance and kept the rest: call it again, with nothing, to go on."""
         self.open = True
@@ -97,7 +100,7 @@ class Framing:
         self.held = False
         at = 0
         while self.open:
-            if not self.allowance:
+            if self.allowance <= 0:
                 self.held = at < len(data)
                 self._keep(data, at, needed_bytes=0)
                 return
@@ -121,7 +124,7 @@ class Framing:
                 self._keep(data, at, needed_bytes=end - at)
                 return
             at = end
-            self.allowance -= 1
+            self.allowance -= 1 + (length >> ALLOWANCE_SHIFT)
             if message is not None:
                 yield message
         if at < len(data):

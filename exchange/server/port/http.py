@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import h11
 from uvicorn.config import Config
@@ -25,12 +25,14 @@ from exchange.server.port.addresses import host_of, network_of
 from exchange.server.port.deadlines import DeadlineLine, LoopClock
 from exchange.server.port.limits import AddressCounts, too_many_of_address
 
+HEAD_MAX_BYTES: Final = 16 * 1024
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpSettings:
     """Bounds of HTTP connections; times in seconds. They cover a WebSocket until it is granted."""
 
-    head_max_bytes: int = 16 * 1024
+    head_max_bytes: int = HEAD_MAX_BYTES
     """Request line and headers; above: 431."""
     body_max_bytes: int = 1024 * 1024
     """Above: 413."""
@@ -115,6 +117,10 @@ class BoundedParser(h11.Connection):
                     f"The head of the request has {head_bytes} bytes; at most {self._head_max_bytes} are read.", 431
                 )
             self._body_bytes = 0
+            names = {name for name, _ in event.headers}
+            if {b"transfer-encoding", b"content-length"} <= names:
+                # A proxy in front might go by the other one, and take a part of the body for the next request.
+                raise h11.RemoteProtocolError("A request tells the length of its body in one way only.", 400)
             # The announced length counts at once, so that nothing of a body that is too large is gathered.
             self._check_body(int(dict(event.headers).get(b"content-length", b"0")))
         elif isinstance(event, h11.Data):

@@ -26,12 +26,12 @@ class MessageBucket:
         """Take as many messages as may come now, at most `most`; 0: none may."""
         self._left = min(self._left + (now - self._looked_at) * self._per_second, self._most)
         self._looked_at = now
-        taken = min(most, int(self._left))
+        taken = max(0, min(most, int(self._left)))
         self._left -= taken
         return taken
 
     def give_back(self, count: int) -> None:
-        """So many of those taken did not come."""
+        """So many of those taken did not come; fewer than none: so many more than were taken, to be made up for."""
         self._left += count
 
 
@@ -45,9 +45,9 @@ class Pace:
         self.of_user: MessageBucket | None = None
         """Shared by all connections of the user."""
 
-    def granted(self, now: float) -> int:
-        """Take a handful of messages that may come now; 0: none may."""
-        granted = self._own.take(GRANTED_MAX, now)
+    def granted(self, now: float, owed: int = 0) -> int:
+        """Take a handful of messages that may come now, beside those that came already and are `owed`; 0: none may."""
+        granted = self._own.take(GRANTED_MAX + owed, now)
         if self.of_user is None or not granted:
             return granted
         of_user = self.of_user.take(granted, now)

@@ -295,12 +295,12 @@ class WebSocketConnection(asyncio.Protocol):
                     peer.on_text(message)
                 except Exception:
                     self._peer_failed()
-                if not framing.allowance:
-                    framing.allowance = self._pace.granted(clock.time())
+                if framing.allowance <= 0:
+                    framing.allowance += self._pace.granted(clock.time(), owed=-framing.allowance)
             if not framing.held:
                 return
-            framing.allowance = self._pace.granted(clock.time())
-            if not framing.allowance:
+            framing.allowance += self._pace.granted(clock.time(), owed=-framing.allowance)
+            if framing.allowance <= 0:
                 self._pause()
                 return
             data = b""

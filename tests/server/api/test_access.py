@@ -17,10 +17,11 @@ from websockets.asyncio.client import connect
 from exchange.gateway.access import GRANTS, MESSAGE_ACTS, Act, Role, may
 from exchange.gateway.notices import Code
 from exchange.server.api.application import make_api
+from exchange.server.api.request_limits import UNIT_BYTES
 from exchange.server.app import DIALECT_PATHS
 from tests.support.rest import API, INSTRUMENT, PASSWORD, Json, Rest, act_of, order, routes_of, serving_rest
 
-PUBLIC: Final = {"/healthz", "/readyz", f"{API}/login", "/openapi.json", "/docs", "/docs/oauth2-redirect"}
+PUBLIC: Final = {"/healthz", "/readyz", f"{API}/login", "/openapi.json", "/docs"}
 """What nobody has to log in for. `/login` is where one does; the others tell nothing of any user."""
 
 
@@ -242,3 +243,46 @@ async def test_who_asks_too_much_waits_and_nobody_else(tmp_path: Path, monkeypat
         assert {(await admin.get(f"{API}/admin/users")).status_code for _ in range(4)} == {200}
         now += 1
         assert [await asked(ann) for _ in range(2)] == [200, 429]
+
+
+async def test_logins_count_as_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A right password is remembered and costs no hash any more, but each token costs a commit."""
+    async with serving_rest(tmp_path, requests_per_user=1) as rest:
+        await rest.user("ann")
+        await rest.user("bob")
+        monkeypatch.setattr(rest.exchange.api.state.backend.limits, "_clock", lambda: 1_000.0)
+        nobody = await rest.client()
+
+        async def logged_in(name: str) -> int:
+            login = {"user_name": name, "password": PASSWORD}
+            return (await nobody.post(f"{API}/login", json=login)).status_code
+
+        assert [await logged_in("ann") for _ in range(3)] == [200, 200, 429]
+        assert await logged_in("bob") == 200
+
+
+async def test_a_large_answer_counts_for_more_than_one_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving_rest(tmp_path, requests_per_user=2) as rest:
+        ann = await rest.user("ann")
+        limits = rest.exchange.api.state.backend.limits
+        now = 1_000.0
+        monkeypatch.setattr(limits, "_clock", lambda: now)
+        answer = await ann.get(f"{API}/instruments")
+        assert (answer.status_code, len(answer.content) // UNIT_BYTES) == (200, 0)
+        monkeypatch.setattr("exchange.server.api.request_limits.UNIT_BYTES", len(answer.content) // 5)
+        assert (await ann.get(f"{API}/instruments")).status_code == 200
+        # Four may come at once; two did, and the second counts for five more.
+        assert (await ann.get(f"{API}/account")).status_code == 429
+        now += 1.5
+        assert (await ann.get(f"{API}/account")).status_code == 429
+        now += 0.5
+        assert (await ann.get(f"{API}/account")).status_code == 200
+
+
+async def test_the_document_is_made_once(rest: Rest, monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody = await rest.client()
+    first = await nobody.get("/openapi.json")
+    monkeypatch.setattr(rest.exchange.api, "openapi", lambda: pytest.fail("it is made again"))
+    assert (await nobody.get("/openapi.json")).content == first.content
+    assert first.json()["info"]["title"] == "Chronex"
+    assert "/openapi.json" in (await nobody.get("/docs")).text

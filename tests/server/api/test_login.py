@@ -138,6 +138,17 @@ async def test_a_ticket_is_its_users_once(rest: Rest, ann: httpx.AsyncClient) ->
     assert rest.exchange.tickets.redeem("ann", ticket) is None
 
 
+async def test_too_many_tickets_are_refused_with_the_time_to_come_back(
+    rest: Rest, ann: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exchange.server.identity.tickets.TICKETS_MAX", 1)
+    await rest.user("bob")
+    assert (await ann.post(f"{API}/tickets")).status_code == 201
+    answer = await (await rest.login("bob")).post(f"{API}/tickets")
+    assert status_and_reason(answer) == (429, "TOO_MANY_ATTEMPTS")
+    assert 1 <= int(answer.headers["Retry-After"]) <= 30
+
+
 async def test_the_holder_of_the_admin_token_has_no_login_of_their_own(rest: Rest) -> None:
     admin = await rest.admin()
     for path in ("tickets", "logout"):

@@ -93,6 +93,22 @@ async def test_one_question_more_than_may_wait_is_refused_and_the_others_are_ans
         assert (await history.snapshot(ANN, version=1)).version == 1
 
 
+async def test_one_asker_fills_no_more_than_a_share_of_the_places() -> None:
+    worker = Slow()
+    async with history_of(worker, waiting_max=8) as history:
+        waiting = [asyncio.ensure_future(history.snapshot(ANN, version=1, asker="ann")) for _ in range(2)]
+        await worker.was_asked.wait()
+        with pytest.raises(HistoryBusyError, match="2 questions of yours"):
+            await history.step(ANN, after=0, until=1, asker="ann")
+        with pytest.raises(HistoryBusyError):
+            await history.book(INSTRUMENTS[0], 1, 1, asker="ann")
+        assert (await history.snapshot(ANN, asker="ann")).version == 9, "what is live waits for nobody"
+        waiting += [asyncio.ensure_future(history.snapshot(ANN, version=1, asker="eve")) for _ in range(2)]
+        worker.may_answer.set()
+        assert [snapshot.version for snapshot in await asyncio.gather(*waiting)] == [1] * 4
+        assert (await history.snapshot(ANN, version=1, asker="ann")).version == 1
+
+
 async def test_who_waited_too_long_for_others_is_told_so_and_leaves_the_line() -> None:
     worker = Slow()
     async with history_of(worker, waiting_max=2, timeout_s=0.05) as history:

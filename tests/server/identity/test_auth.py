@@ -358,6 +358,18 @@ async def test_a_token_ends_with_its_lifetime(users: Users, clock: Clock) -> Non
     assert await users.purge_expired() == 0
 
 
+async def test_whoever_came_in_by_an_expired_token_is_told_of(users: Users, clock: Clock) -> None:
+    told: list[tuple[str, bytes | None, int | None]] = []
+    users.when_revoked = lambda *revoked: told.append(revoked)
+    alice = await users.add("alice", "pw")
+    short, _ = await token_of(users, alice, HOUR), await token_of(users, alice, 2 * HOUR)
+    clock.now_ns += HOUR_NS
+    before = users.revocations
+    await users.purge_expired()
+    assert told == [("alice", hash_of_token(short), None)]
+    assert users.revocations == before + 1, "whoever is being let in by it looks again"
+
+
 async def test_a_token_lives_as_long_as_the_settings_say(path: Path, clock: Clock) -> None:
     async with await Users.open(path, clock_ns=clock, hashing=CHEAPEST, token_lifetime=2 * HOUR) as users:
         alice = await users.add("alice", "pw")
@@ -383,10 +395,38 @@ async def test_a_crowd_that_comes_back_costs_no_hash_and_no_query(
         assert (asked, hashes_checked) == ([], [])
 
 
+def push_out_the_one(users: Users) -> None:
+    """The one token that is known is known no more, as if very many others had been issued."""
+    known = users._tokens._known
+    size_max, known._size_max = known._size_max, 1
+    bob = User(name="bob", account_id=AccountId("A9"), role=Role.TRADER, created_at_ns=0)
+    known.remember(b"another", bob, 2**62)
+    known.forget(b"another")
+    known._size_max = size_max
+    assert len(known) == 0
+
+
+async def test_a_made_up_token_costs_no_query_while_all_others_are_known(
+    path: Path, users: Users, queries: list[str], clock: Clock
+) -> None:
+    """Strangers may bring them by the thousand, and nobody who logs in is to wait behind these."""
+    alice = await users.add("alice", "pw")
+    token = await token_of(users, alice, HOUR)
+    queries.clear()
+    assert await users.verify_token("x" * 43) is None
+    assert queries == []
+    async with await Users.open(path, clock_ns=clock, hashing=CHEAPEST) as later:
+        assert later._tokens._known.is_complete, "what a former process issued is known as well"
+        assert await later.verify_token(token) == alice
+    push_out_the_one(users)
+    assert await users.verify_token("x" * 43) is None
+    assert queries != []
+
+
 async def test_a_token_that_was_pushed_out_of_memory_costs_one_query(users: Users, queries: list[str]) -> None:
     alice = await users.add("alice", "pw")
     token = await token_of(users, alice, HOUR)
-    users._tokens.forget_user("alice")
+    push_out_the_one(users)
     queries.clear()
     for _ in range(2):
         assert await users.verify_token(token) == alice
@@ -413,7 +453,7 @@ async def test_a_token_that_is_revoked_while_it_is_looked_up_lets_nobody_in(
 ) -> None:
     """What was read before the revocation must be neither believed nor remembered."""
     token = await token_of(users, await users.add("alice", "pw"), HOUR)
-    users._tokens.forget_user("alice")
+    push_out_the_one(users)
     find = users._tokens._find
 
     async def find_and_be_overtaken(token_hash: bytes) -> object:
@@ -455,10 +495,12 @@ def test_known_tokens_are_bounded_and_the_longest_unseen_go() -> None:
     for token_hash in (b"a", b"b"):
         known.remember(token_hash, alice, 100)
     assert known.find(b"a", 0) == alice
+    known.is_complete = True
     known.remember(b"c", alice, 200)
+    assert not known.is_complete
     assert [known.find(token_hash, 0) for token_hash in (b"a", b"b", b"c")] == [alice, None, alice]
-    known.forget_expired(100)
-    assert [known.find(token_hash, 0) for token_hash in (b"a", b"c")] == [None, alice]
+    assert [known.find(token_hash, 100) for token_hash in (b"a", b"c")] == [None, alice]
+    assert len(known) == 1
     known.forget_user("alice")
     known.forget_user("nobody")
     assert len(known) == 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import timedelta
 
 import pytest
 
@@ -102,6 +104,20 @@ async def test_a_logout_ends_what_came_in_by_its_token_alone(exchange: Exchange,
     await exchange.users.revoke_token(token)
     assert await by_token.closed() == REVOKED
     assert await is_alive(by_other)
+    assert await is_alive(by_password)
+
+
+async def test_a_connection_ends_with_the_token_that_opened_it(exchange: Exchange, windows: Windows) -> None:
+    """Those of the password and of another token live on."""
+    alice = await exchange.users.find(ALICE)
+    assert alice is not None
+    short = (await exchange.users.issue_token(alice, timedelta(seconds=30))).text
+    by_short, by_long = await windows.open(ALICE, short), await windows.open(ALICE, await token_of(exchange, ALICE))
+    by_password = await windows.open(ALICE)
+    exchange.users._tokens._clock_ns = lambda: time.time_ns() + 31 * 10**9
+    assert await exchange.users.purge_expired() == 1
+    assert await by_short.closed() == REVOKED
+    assert await is_alive(by_long)
     assert await is_alive(by_password)
 
 

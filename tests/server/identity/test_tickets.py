@@ -76,8 +76,10 @@ def test_too_many_of_all_users_are_refused_until_some_are_used_or_expire(door: D
     with patch("exchange.server.identity.tickets.TICKETS_MAX", 2):
         ticket, _ = door.tickets.issue(ANN)
         door.tickets.issue(BOB)
-        with pytest.raises(TooManyTicketsError, match="2 tickets wait"):
+        door.now_ns += 10 * 10**9
+        with pytest.raises(TooManyTicketsError, match="2 tickets wait to be used: try again in 20 s") as refused:
             door.tickets.issue(ANN)
+        assert refused.value.retry_after_s == 20
         assert door.tickets.redeem("ann", ticket) == ANN
         door.tickets.issue(ANN)
         door.now_ns += TICKET_LIFETIME_NS
@@ -88,10 +90,20 @@ def test_too_many_of_all_users_are_refused_until_some_are_used_or_expire(door: D
 def test_a_user_s_tickets_can_be_made_void_together(door: Door) -> None:
     tickets = [door.tickets.issue(ANN)[0] for _ in range(3)]
     other, _ = door.tickets.issue(BOB)
-    door.tickets.revoke("ann")
-    door.tickets.revoke("nobody")
+    door.tickets.revoke("ann", None)
+    door.tickets.revoke("nobody", None)
     assert [door.tickets.redeem("ann", ticket) for ticket in tickets] == [None] * 3
     assert door.tickets.redeem("bob", other) == BOB
+
+
+def test_a_token_takes_its_own_tickets_along_and_no_others(door: Door) -> None:
+    """Who logs out in one window does not end what another one has just asked for."""
+    first, second = (door.tickets.issue(ANN._replace(token_hash=token_hash))[0] for token_hash in (b"1", b"2"))
+    door.tickets.revoke("ann", b"1")
+    assert door.tickets.redeem("ann", first) is None
+    user = door.tickets.redeem("ann", second)
+    assert user is not None
+    assert user.token_hash == b"2"
 
 
 def test_only_those_who_are_admitted_so_come_in_by_their_names(door: Door) -> None:
@@ -100,7 +112,7 @@ def test_only_those_who_are_admitted_so_come_in_by_their_names(door: Door) -> No
     assert door.tickets.redeem("bob", "") is None
     assert door.tickets.redeem("ann", "x") is None, "who brings a ticket must bring a good one"
     ticket, _ = door.tickets.issue(ANN)
-    door.tickets.revoke("ann")
+    door.tickets.revoke("ann", None)
     assert door.tickets.redeem("ann", "") == ANN
     door.tickets.dismiss("ann")
     door.tickets.dismiss("nobody")

@@ -249,8 +249,10 @@ async def test_a_body_just_within_the_bound_is_served() -> None:
         b"GET / HTTP/1.1\r\n\r\n",
         b"GET /\r\n\r\n",
         b"\r\nHost x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nfour!",
     ],
-    ids=["TLS", "no host", "no version", "no request"],
+    ids=["TLS", "no host", "no version", "no request", "two ways to end", "two lengths"],
 )
 async def test_what_is_no_request_is_refused(nonsense: bytes) -> None:
     async with serving(http=SMALL) as served, await RawClient.connect(served.number) as client:

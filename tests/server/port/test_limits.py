@@ -9,7 +9,7 @@ import pytest
 
 from exchange.gateway import conversation
 from exchange.gateway.notices import Code
-from exchange.server.identity.online import Online
+from exchange.server.identity.online import REVOKED, Online
 from exchange.server.port.addresses import host_of, host_of_text, network_of
 from exchange.server.port.gate import WebSocketGate, WebSocketSettings, protocol_class
 from exchange.server.port.http import HttpSettings
@@ -23,6 +23,7 @@ from tests.support.port import serving, soon
 from tests.support.ws import (
     CLOSE,
     PING,
+    TEXT,
     FakeClock,
     FakeTransport,
     RawClient,
@@ -52,6 +53,14 @@ def test_what_is_given_back_can_be_taken_again() -> None:
     assert bucket.take(200, 10.0) == 200
     bucket.give_back(30)
     assert bucket.take(200, 10.0) == 30
+
+
+def test_a_debt_is_made_up_for() -> None:
+    bucket = MessageBucket(100)
+    assert bucket.take(200, 10.0) == 200
+    bucket.give_back(-50)
+    assert bucket.take(1, 10.25) == 0
+    assert bucket.take(100, 11.0) == 50
 
 
 class World:
@@ -122,6 +131,18 @@ def test_the_connections_of_a_user_share_one_rate_and_others_have_their_own() ->
     assert len(other[2].texts) == 200
     world.clock.advance(30.0)
     assert [len(peer.texts) for _, _, peer in (first, second, other)] == [1_000] * 3
+
+
+@pytest.mark.parametrize(("length", "at_once"), [(4_095, 200), (4_096, 100), (64_000, 13)])
+def test_a_long_message_counts_as_several(length: int, at_once: int) -> None:
+    """Large ones are no way around the bound, and come at their rate all the same."""
+    world = World()
+    connection, transport, peer = world.open()
+    connection.data_received(client_frame(TEXT, b"x" * length) * 400)
+    assert len(peer.texts) == at_once
+    assert not transport.reading
+    world.clock.advance(1.0)
+    assert at_once + 0.35 * at_once <= len(peer.texts) <= at_once + 0.55 * at_once
 
 
 def test_frames_that_are_no_messages_count_as_well() -> None:
@@ -241,7 +262,7 @@ def test_a_revocation_ends_what_came_in_by_it() -> None:
 
     online.revoked("alice", b"token", None)
     assert [len(member.ended) for member in (by_password, by_token, by_other, of_bob)] == [0, 1, 0, 0]
-    assert by_token.ended == [(1008, "the login was revoked")]
+    assert by_token.ended == [REVOKED]
     online.revoked("alice", None, by_password.number)
     assert [len(member.ended) for member in (by_password, by_token, by_other, of_bob)] == [0, 2, 1, 0]
     online.revoked("nobody", None, None)
