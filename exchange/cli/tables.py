@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from exchange.cli import texts
 from exchange.cli.output import Column
-from exchange.cli.times import CHINA
+from exchange.domain.china_time import CHINA
 from exchange.gateway.notices import Language
 
 REFUSED: Final = "REJECTED"

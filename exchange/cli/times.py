@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from typing import Final
+from datetime import UTC, datetime, tzinfo
 
-CHINA: Final = timezone(timedelta(hours=8))
-"""China has had no summer time since 1991."""
+from exchange.domain.china_time import CHINA
 
 
 def utc_text(at_ns: int) -> str:

@@ -81,7 +81,8 @@ class ServerFigures(Collector):
 
     def _connections(self) -> Iterator[Metric]:
         gate, publisher = self._gate, self._publisher
-        by_endpoint = Counter(connection.path for connection in gate.connections if connection.path)
+        by_endpoint = Counter(dict.fromkeys(gate.paths, 0))
+        by_endpoint.update(connection.path for connection in gate.connections if connection.path)
         yield _gauges("connections", "WebSocket connections.", "endpoint", by_endpoint)
         yield _counter("connections_accepted", "WebSocket connections that were let in.", gate.accepted_total)
         yield _counter("connections_refused", "Requests for one that were turned away.", gate.refused_total)

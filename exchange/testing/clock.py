@@ -6,14 +6,14 @@ import asyncio
 import heapq
 import math
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Final
 
+from exchange.domain.china_time import CHINA
 from exchange.server.port.deadlines import TimerHandle
 
-BEIJING: Final = timezone(timedelta(hours=8))
-START: Final = datetime(2026, 11, 2, 9, 0, tzinfo=BEIJING)
+START: Final = datetime(2026, 11, 2, 9, 0, tzinfo=CHINA)
 """When a virtual clock begins unless it is told: a Monday, at the opening."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

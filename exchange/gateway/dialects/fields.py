@@ -8,10 +8,11 @@ A field that lost its value is worded as null, but never in an object that is ne
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from exchange.domain.account import Figures
+from exchange.domain.china_time import CHINA
 from exchange.domain.values import YUAN
 from projections import quote as q
 from projections.figures import PositionFigures
@@ -150,7 +151,7 @@ def _decimals(price: int) -> int:
     return len(f"{fraction:06d}".rstrip("0")) if fraction else 0
 
 
-_CHINA_EPOCH: Final = datetime(1970, 1, 1, 8, tzinfo=timezone(timedelta(hours=8)))
+_CHINA_EPOCH: Final = datetime(1970, 1, 1, 8, tzinfo=CHINA)
 
 
 def _china_time(at_ns: int) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
 
+from exchange.domain.china_time import CHINA
 from exchange.domain.instrument import FeePair, InstrumentTerms, MarginRates
 from exchange.domain.values import RATE_ONE, YUAN, InstrumentId
 from exchange.gateway.access import Act
+from exchange.gateway.messages import NAME_CHARACTERS_MAX
 from exchange.gateway.notices import Code
 from exchange.server.api import PREFIX
 from exchange.server.api.access import Principal, asks_for
@@ -26,7 +28,6 @@ from projections.user_view import BEFORE_ALL
 router = APIRouter(prefix=PREFIX, tags=["market"])
 
 BOOK_DEPTH_MAX: Final = 1_000
-CHINA: Final = timezone(timedelta(hours=8))
 
 Asker = Annotated[Principal, asks_for(Act.WATCH_MARKET)]
 PastVersion = Annotated[
@@ -102,5 +103,7 @@ def _rates(rates: MarginRates | FeePair) -> dict[str, float]:
 def _quote(behind: Backend, instrument_id: str) -> Quote:
     found = behind.publisher.projections.market.quotes.get(InstrumentId(instrument_id))
     if found is None:
-        raise NoticeError(HTTPStatus.NOT_FOUND, Code.NO_INSTRUMENT, {"instrument_id": instrument_id[:128]})
+        raise NoticeError(
+            HTTPStatus.NOT_FOUND, Code.NO_INSTRUMENT, {"instrument_id": instrument_id[:NAME_CHARACTERS_MAX]}
+        )
     return found

@@ -15,7 +15,7 @@ from exchange.domain.events import CommandRefused, OrderAccepted, OrderRefused, 
 from exchange.domain.values import OrderId
 from exchange.gateway.access import Act
 from exchange.gateway.dialects.fields import Patch
-from exchange.gateway.messages import CancelOrderMessage, InsertOrderMessage, parse_insert_order
+from exchange.gateway.messages import NAME_CHARACTERS_MAX, CancelOrderMessage, InsertOrderMessage, parse_insert_order
 from exchange.gateway.notices import Code
 from exchange.gateway.orders import cancel_order, insert_order
 from exchange.gateway.surroundings import User
@@ -156,7 +156,9 @@ def _speaks_for(user: User, message: InsertOrderMessage) -> None:
     """Raise NoticeError where an order names somebody else: who sends it, the token alone decides."""
     for named in (message.user_id, message.account_id):
         if named not in (None, user.name, user.account_id):
-            raise NoticeError(HTTPStatus.FORBIDDEN, Code.OTHER_USER, {"aid": "insert_order", "named": named[:128]})
+            raise NoticeError(
+                HTTPStatus.FORBIDDEN, Code.OTHER_USER, {"aid": "insert_order", "named": named[:NAME_CHARACTERS_MAX]}
+            )
 
 
 async def _order_now(behind: Backend, user: User, order_id: OrderId) -> Patch:

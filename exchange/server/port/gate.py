@@ -115,6 +115,11 @@ class WebSocketGate:
         assert path not in self._endpoints, f"{path} is served already"
         self._endpoints[path] = Endpoint(make_peer=make_peer, message_max_bytes=message_max_bytes)
 
+    @property
+    def paths(self) -> list[str]:
+        """The paths that are served."""
+        return list(self._endpoints)
+
     def next_number(self) -> int:
         """The number of the next connection."""
         return next(self._numbers)

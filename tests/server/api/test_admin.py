@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from urllib.parse import quote
 
 import httpx
@@ -15,18 +13,12 @@ from exchange.gateway.access import Role
 from exchange.gateway.notices import Code
 from exchange.server.api.bulk import USERS_MAX
 from tests.support.diff_client import Closed, DiffClient
-from tests.support.rest import API, INSTRUMENT, PASSWORD, Json, Rest, error_of, order, serving_rest, status_and_reason
+from tests.support.rest import API, INSTRUMENT, PASSWORD, Json, Rest, error_of, order, status_and_reason
 from tests.support.running import url_of
 
 USERS = f"{API}/admin/users"
 BULK = f"{USERS}/bulk"
 CONNECTIONS = f"{API}/admin/connections"
-
-
-@pytest.fixture
-async def rest(tmp_path: Path) -> AsyncIterator[Rest]:
-    async with serving_rest(tmp_path) as served:
-        yield served
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,22 +12,11 @@ from exchange.gateway.notices import Code
 from exchange.server.identity.login_limits import OF_NAME
 from exchange.server.identity.users import User
 from tests.support.diff_client import DiffClient
-from tests.support.rest import API, PASSWORD, Json, Rest, error_of, serving_rest, status_and_reason
+from tests.support.rest import API, PASSWORD, Json, Rest, error_of, status_and_reason
 from tests.support.running import url_of
 
 LOGIN = f"{API}/login"
 TICKETS = f"{API}/tickets"
-
-
-@pytest.fixture
-async def rest(tmp_path: Path) -> AsyncIterator[Rest]:
-    async with serving_rest(tmp_path) as served:
-        yield served
-
-
-@pytest.fixture
-async def ann(rest: Rest) -> httpx.AsyncClient:
-    return await rest.user("ann")
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,21 +9,10 @@ import pytest
 
 from exchange.gateway.access import Role
 from exchange.market.reading import read_market
-from tests.support.rest import API, INSTRUMENT, Json, Rest, error_of, order, serving_rest, status_and_reason
+from tests.support.rest import API, INSTRUMENT, Json, Rest, error_of, order, status_and_reason
 
 ORDERS = f"{API}/orders"
 BOOK = f"{API}/book/{INSTRUMENT}"
-
-
-@pytest.fixture
-async def rest(tmp_path: Path) -> AsyncIterator[Rest]:
-    async with serving_rest(tmp_path) as served:
-        yield served
-
-
-@pytest.fixture
-async def ann(rest: Rest) -> httpx.AsyncClient:
-    return await rest.user("ann")
 
 
 @pytest.fixture

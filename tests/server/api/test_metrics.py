@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exchange.gateway.access import Role
 from tests.support.diff_client import DiffClient
-from tests.support.rest import API, PASSWORD, Rest, order, serving_rest
+from tests.support.rest import API, PASSWORD, Rest, order
 from tests.support.running import url_of
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
-
-
-@pytest.fixture
-async def rest(tmp_path: Path) -> AsyncIterator[Rest]:
-    async with serving_rest(tmp_path) as served:
-        yield served
 
 
 @pytest.fixture
@@ -67,6 +58,7 @@ async def test_connections_and_their_steps_are_told(rest: Rest, auditor: httpx.A
         await client.park()
         now = await samples(auditor)
         assert value(now, "connections", endpoint="/ws") == value(now, "users_online") == 1
+        assert value(now, "connections", endpoint="/ws/diff") == 0, "told while nobody is there, too"
         assert value(now, "parked_peeks") == value(now, "connections_accepted_total") == 1
         assert value(now, "steps_total") == 1
         assert value(now, "logins_total", outcome="ok") == 1

@@ -25,17 +25,6 @@ TRADES = f"{API}/trades"
 
 
 @pytest.fixture
-async def rest(tmp_path: Path) -> AsyncIterator[Rest]:
-    async with serving_rest(tmp_path) as served:
-        yield served
-
-
-@pytest.fixture
-async def ann(rest: Rest) -> httpx.AsyncClient:
-    return await rest.user("ann")
-
-
-@pytest.fixture
 async def bob(rest: Rest) -> httpx.AsyncClient:
     return await rest.user("bob")
 
