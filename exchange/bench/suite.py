@@ -41,7 +41,7 @@ class BenchSettings:
 
 
 QUICK: Final = BenchSettings(rounds=3, measure_s=1.0, warm_up_s=0.3, core_commands=10_000, crowd=500)
-"""A first impression in half a minute."""
+"""A first impression in a minute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import { Listeners } from "./listeners.js";
 import { Mirror } from "./mirror.js";
 import { type ClientOptions, type Login, settled } from "./options.js";
 import { type NewOrder, cancelMessage, insertMessage } from "./order.js";
-import { Outbox, type Pending } from "./outbox.js";
+import { Outbox, type Pending, type Refused } from "./outbox.js";
 import { isFinished } from "./prune.js";
 import { Subscriptions } from "./subscriptions.js";
 import type { Account, Dialect, Notice, Order, Part, Position, Quote, Rows, Trade, Tree } from "./tree.js";
@@ -25,6 +25,7 @@ export class ChronexClient<D extends Dialect = "guide"> {
   readonly #statusListeners: Listeners<Status>;
   readonly #noticeListeners: Listeners<Notice>;
   readonly #givenUpListeners: Listeners<Pending>;
+  readonly #refusedListeners: Listeners<Refused>;
   /** The list that the exchange has on the present connection. */
   #sentInsList = "";
 
@@ -42,6 +43,7 @@ export class ChronexClient<D extends Dialect = "guide"> {
     this.#statusListeners = new Listeners(onListenerError);
     this.#noticeListeners = new Listeners(onListenerError);
     this.#givenUpListeners = new Listeners(onListenerError);
+    this.#refusedListeners = new Listeners(onListenerError);
     this.#outbox = new Outbox(pendingMax);
     this.#line = new Line(this.#options, options.login, this.mirror, {
       changed: (status) => this.#statusListeners.tell(status),
@@ -134,6 +136,14 @@ export class ChronexClient<D extends Dialect = "guide"> {
   /** Orders and cancels whose outcome the mirror does not show yet, the oldest first. */
   get pending(): readonly Pending[] {
     return this.#outbox.pending;
+  }
+
+  /**
+   * Be called for each order or cancel that the exchange did not take: it is busy, a field is wrong, there is no such
+   * order. An order that the rules refuse is none of these: it shows in the mirror as REJECTED.
+   */
+  onRefused(listener: (refused: Refused) => void): () => void {
+    return this.#refusedListeners.add(listener);
   }
 
   /** Be called for each order or cancel that is given up: look for it in the mirror before you send another. */
@@ -237,7 +247,7 @@ export class ChronexClient<D extends Dialect = "guide"> {
   #resume(): void {
     this.#settle();
     this.#giveUp();
-    for (const { message } of this.#outbox.pending) this.#line.send(message);
+    for (const { message } of this.#outbox.sendAgain()) this.#line.send(message);
     this.#sentInsList = "";
     this.#sendSubscriptions();
   }
@@ -249,7 +259,7 @@ export class ChronexClient<D extends Dialect = "guide"> {
     );
   }
 
-  /** Forget what had its time: a refusal that only a notice told would wait for ever. */
+  /** Forget what had its time. */
   #giveUp(): void {
     const oldest = performance.now() - this.#options.resendMs;
     for (const pending of this.#outbox.giveUpBefore(oldest)) this.#givenUpListeners.tell(pending);
@@ -270,7 +280,11 @@ export class ChronexClient<D extends Dialect = "guide"> {
   #tellNotices(value: unknown, before: unknown): void {
     const known = isObject(before) ? before : {};
     for (const [id, notice] of Object.entries(isObject(value) ? value : {})) {
-      if (notice !== known[id]) this.#noticeListeners.tell(notice as unknown as Notice);
+      if (notice === known[id]) continue;
+      const told = notice as unknown as Notice;
+      const pending = this.#outbox.refusedBy(told);
+      this.#noticeListeners.tell(told);
+      if (pending !== undefined) this.#refusedListeners.tell({ pending, notice: told });
     }
   }
 

@@ -17,7 +17,7 @@ export { mergePatch } from "./merge.js";
 export { type Change, Mirror, type MirrorOptions } from "./mirror.js";
 export type { ClientOptions, Login } from "./options.js";
 export { type NewOrder, newOrderId } from "./order.js";
-export type { Pending } from "./outbox.js";
+export type { Pending, Refused } from "./outbox.js";
 export { isFinished, type Limits } from "./prune.js";
 export { logIn, logOut, takeTicket, type Token } from "./rest.js";
 export { pathOf } from "./tree.js";

@@ -7,6 +7,7 @@
  */
 
 import { QueueFullError } from "./errors.js";
+import type { Notice } from "./tree.js";
 
 export interface Pending {
   readonly kind: "insert" | "cancel";
@@ -16,8 +17,17 @@ export interface Pending {
   readonly at: number;
 }
 
+/** An order or cancel that the exchange did not take: nothing of it was done, and its id may be used again. */
+export interface Refused {
+  readonly pending: Pending;
+  /** Why. */
+  readonly notice: Notice;
+}
+
 export class Outbox {
   readonly #pending = new Map<string, Pending>();
+  /** Those that were sent more than once: a refusal may be of the later sending only. */
+  readonly #sentAgain = new Set<string>();
 
   /** @param max how many are kept. */
   constructor(private readonly max: number) {}
@@ -38,20 +48,49 @@ export class Outbox {
     this.#pending.set(key, pending);
   }
 
+  /** What waits, to be sent once more after the line broke. */
+  sendAgain(): readonly Pending[] {
+    for (const key of this.#pending.keys()) this.#sentAgain.add(key);
+    return this.pending;
+  }
+
+  /**
+   * What a notice of the exchange refused, taken out; undefined where it refuses nothing that waits.
+   *
+   * An order that was sent again may have been taken the first time: it goes on waiting.
+   */
+  refusedBy(notice: Notice): Pending | undefined {
+    const kind = KINDS[notice.aid ?? ""];
+    if (notice.level !== "ERROR" || notice.order_id === undefined || kind === undefined) return undefined;
+    const key = `${kind} ${notice.order_id}`;
+    const pending = this.#pending.get(key);
+    if (pending === undefined || (kind === "insert" && this.#sentAgain.has(key))) return undefined;
+    this.#forget(key);
+    return pending;
+  }
+
   /** Forget the inserts that the picture shows, and the cancels of orders that are finished in it. */
   settle(isKnown: (orderId: string) => boolean, isFinished: (orderId: string) => boolean): void {
     for (const [key, { kind, orderId }] of this.#pending) {
-      if (kind === "insert" ? isKnown(orderId) : isFinished(orderId)) this.#pending.delete(key);
+      if (kind === "insert" ? isKnown(orderId) : isFinished(orderId)) this.#forget(key);
     }
   }
 
   /** Take out what was taken before this time, and return it. */
   giveUpBefore(time: number): readonly Pending[] {
     const old = this.pending.filter(({ at }) => at < time);
-    for (const pending of old) this.#pending.delete(keyOf(pending));
+    for (const pending of old) this.#forget(keyOf(pending));
     return old;
   }
+
+  #forget(key: string): void {
+    this.#pending.delete(key);
+    this.#sentAgain.delete(key);
+  }
 }
+
+/** What a notice answers, by the message that it names. */
+const KINDS: Readonly<Record<string, Pending["kind"]>> = { insert_order: "insert", cancel_order: "cancel" };
 
 function keyOf({ kind, orderId }: Pending): string {
   return `${kind} ${orderId}`;

@@ -178,6 +178,10 @@ export interface Notice {
   readonly level: "INFO" | "WARNING" | "ERROR";
   readonly code: number;
   readonly content: string;
+  /** Where the notice answers a message about an order: which message, */
+  readonly aid?: string;
+  /** and which order. */
+  readonly order_id?: string;
 }
 
 /** Rows by their id. */

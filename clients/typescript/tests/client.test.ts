@@ -427,7 +427,41 @@ describe("orders", () => {
     client.close();
   });
 
-  test("that only a notice refused are given up while the line is good, too", async () => {
+  test("that were not taken are told with the notice, and wait no more", async () => {
+    const [client, socket] = await server.liveClient();
+    const refused: [string, string, number][] = [];
+    client.onRefused(({ pending, notice }) => refused.push([pending.kind, pending.orderId, notice.code]));
+    const id = client.insert(BUY);
+    client.cancel("other");
+    const busy = { type: "MESSAGE", level: "ERROR", code: 5001, content: "busy", aid: "insert_order" };
+    socket.step(2, { notify: { n1: { ...busy, order_id: "somebody else's" } } });
+    expect([refused, client.pending.length]).toEqual([[], 2]);
+    socket.step(3, { notify: { n2: { ...busy, order_id: id } } });
+    socket.step(4, { notify: { n3: { ...busy, aid: "cancel_order", code: 2101, order_id: "other" } } });
+    expect(refused).toEqual([
+      ["insert", id, 5001],
+      ["cancel", "other", 2101],
+    ]);
+    expect(client.pending).toEqual([]);
+    client.close();
+  });
+
+  test("that were sent again and not taken then may have been taken before", async () => {
+    const [client, socket] = await server.liveClient();
+    const refused: string[] = [];
+    client.onRefused(({ pending }) => refused.push(pending.orderId));
+    const id = client.insert(BUY);
+    socket.cut();
+    await passes(250);
+    const next = (await server.socket(1)).open();
+    next.says({ aid: "rtn_data", data: [], version: 1, log_id: "log" });
+    const busy = { type: "MESSAGE", level: "ERROR", code: 5001, content: "", aid: "insert_order", order_id: id };
+    next.step(2, { notify: { n1: busy } });
+    expect([refused, client.pending.length]).toEqual([[], 1]);
+    client.close();
+  });
+
+  test("that a notice of no order refused are given up while the line is good, too", async () => {
     const [client, socket] = await server.liveClient();
     const givenUp: string[] = [];
     client.onGivenUp(({ orderId }) => givenUp.push(orderId));
