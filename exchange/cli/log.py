@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Annotated, Final
 
 import orjson
@@ -53,8 +54,9 @@ def tail(
         for entry in _last_entries(reader, count, end):
             _print_entry(entry, lang, json)
         if follow:
-            for entry in _new_entries(reader, end):
-                _print_entry(entry, lang, json)
+            with suppress(KeyboardInterrupt):  # the way to end it, in whatever it is doing
+                for entry in _new_entries(reader, end):
+                    _print_entry(entry, lang, json)
 
 
 def _print_entry(entry: RecordedEntry, lang: Language, json: bool) -> None:
@@ -79,15 +81,12 @@ def _last_entries(reader: SqliteReader, count: int, end: int) -> list[RecordedEn
 
 
 def _new_entries(reader: SqliteReader, after: int) -> Iterator[RecordedEntry]:
-    """Entries behind `after` as they come, until the user has seen enough."""
-    try:
-        while True:
-            for entry in reader.read(after=after):
-                after = entry.last_log_seq
-                yield entry
-            time.sleep(POLL_S)
-    except KeyboardInterrupt:
-        return
+    """Entries behind `after` as they come, for ever."""
+    while True:
+        for entry in reader.read(after=after):
+            after = entry.last_log_seq
+            yield entry
+        time.sleep(POLL_S)
 
 
 @app.command()

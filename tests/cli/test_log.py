@@ -6,11 +6,13 @@ import json
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from eventstore.model import NewEntry, NewEvent
+from eventstore.model import NewEntry, NewEvent, RecordedEntry
 from eventstore.sqlite import SqliteStore
+from exchange.cli import log
 from exchange.server.data_folder import DataFolder
 from tests.cli.harness import CHECKOUT, HEAD, HISTORY, PROGRAM, SECOND_NS, START_NS, document, invoke
 from tests.eventstore.tampering import cut_tail, flip
@@ -90,6 +92,20 @@ def test_follow_goes_on_with_new_entries_until_ctrl_c(data: Path) -> None:
             assert process.wait(60) == 0
         finally:
             process.kill()
+
+
+def test_ctrl_c_ends_following_in_the_middle_of_a_line_too(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    print_entry = log._print_entry
+
+    def interrupted(entry: RecordedEntry, *how: Any) -> None:
+        print_entry(entry, *how)
+        if entry.last_log_seq == HEAD + 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(log, "_print_entry", interrupted)
+    monkeypatch.setattr(log, "_last_entries", lambda *_: invoke("deposit", "alice", "5", "--data", data) and [])
+    result = invoke("log", "tail", "--follow", "--json", "--data", data)
+    assert (result.exit_code, json.loads(result.stdout)["last_log_seq"]) == (0, HEAD + 1)
 
 
 def test_show_gives_the_stored_bytes_of_the_events_in_a_range(data: Path) -> None:
