@@ -30,6 +30,8 @@ from exchange.bench.plan import CrowdPlan, Saw
 
 RECEIVE_BYTES: Final = 1 << 16
 SILENCE_MAX_S: Final = 30.0
+SETTLING_S: Final = 0.5
+"""How long the crowd stays after its return, so that what was on its way meanwhile is answered."""
 PEEK: Final = text_frame(b'{"aid":"peek_message"}')
 _VERSION: Final = re.compile(rb'"version":(\d+)')
 _LOG_ID: Final = re.compile(rb'"log_id":"([^"]+)"')
@@ -220,6 +222,7 @@ def run(plan: CrowdPlan) -> Saw:
     cut_at_ns = time.perf_counter_ns()
     crowd.leave()
     resumed_s = crowd.come_in()
+    crowd.stay(SETTLING_S)
     full_steps = crowd.full_steps
     peak_kb = memory_kb(plan.pid, "VmHWM")
     crowd.leave()

@@ -24,6 +24,8 @@ from exchange.server.data_folder import DataFolder
 
 TRADERS: Final = 2
 """Users who are none of the crowd: the one who trades, and the house that he trades with."""
+CALM_MIN_S: Final = 1.0
+"""Shorter, a machine that stalls for a moment would leave nothing to compare the storm with."""
 WARM_UP_S: Final = 0.3
 MEASURED_MAX_S: Final = 60.0
 """How long the trader's orders are timed at most."""
@@ -42,7 +44,7 @@ def measure_storm(figures: Figures, users: BenchUsers, folder: Path, *, crowd: i
             pid=server.pid,
             path=PATH,
             logins=tuple(users.logins[TRADERS : TRADERS + crowd]),
-            calm_s=calm_s,
+            calm_s=max(calm_s, CALM_MIN_S),
         )
         with running_client("exchange.bench.crowd", plan, Saw) as crowding:
             crowding.wait_for_line()

@@ -81,7 +81,9 @@ def test_the_figures_fit_each_other(report: dict[str, Any]) -> None:
     assert of("orders.1x1.fill.p50_to_limit") == pytest.approx(of("orders.1x1.fill.p50") / limit, rel=0.01)
     assert of("orders.1x1.per_step") == 1  # one order on its way, one step to show it
     assert of("orders.4x2.order.p50") <= of("orders.4x2.order.p99") <= of("orders.4x2.order.p999")
-    assert of("replay.fold.per_second") < of("replay.evolve.per_second")
+    for stage in ("evolve", "fold"):
+        share = of(f"replay.{stage}.per_second") / of("replay.decode.per_second")
+        assert of(f"replay.{stage}_to_decode") == pytest.approx(share, rel=0.01)
     assert of("replay.events") > 1.4 * of("orders.4x2.per_second") * TINY.measure_s  # half of the orders trade
 
 
