@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import signal
 import socket
-import subprocess
 from decimal import Decimal
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from exchange.cli.server_client import Address, ServerClient
 from exchange.domain.values import YUAN
 from exchange.server.data_folder import DataFolder
 from tests.cli.harness import CHECKOUT, DEADLINE_S, HEAD, PROGRAM, document, invoke, run
+from tests.support.certificates import self_signed
 from tests.support.diff_client import DiffClient
 from tests.support.exchange_process import serving, with_file_size
 
@@ -187,19 +186,8 @@ def test_a_market_file_that_is_wrong_is_told_with_its_problems(tmp_path: Path) -
 @pytest.fixture
 def tls_options(tmp_path: Path) -> tuple[str, ...]:
     """A certificate that is made out to another name than the address which commands use, as certificates are."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("no openssl on this machine to make a certificate with")
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-    subprocess.run(
-        [
-            *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=exchange.example"),
-            *("-keyout", key, "-out", certificate),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return "--tls-cert", str(certificate), "--tls-key", str(key)
+    files = self_signed(tmp_path)
+    return "--tls-cert", str(files.certificate), "--tls-key", str(files.key)
 
 
 async def test_commands_reach_a_server_that_speaks_tls(data: Path, tls_options: tuple[str, ...]) -> None:

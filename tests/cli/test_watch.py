@@ -148,11 +148,34 @@ def test_a_long_order_id_gives_the_room_that_is_missing(exchange: RunningExchang
     assert others == [CU, "sell", "open", "50000", "1", "1", "working"]
 
 
-def test_a_cut_line_is_told_and_mended(exchange: RunningExchange, terminal: Terminal) -> None:
+def test_a_cut_line_is_mended(exchange: RunningExchange, terminal: Terminal) -> None:
     terminal.until(lambda text: CU in text)
     exchange.restart()
-    invoke("buy", CU, 1, 47_000, "--id", "afterwards")
-    terminal.until(lambda text: "afterwards" in text and "version" in text)
+    assert invoke("buy", CU, 1, 47_000, "--id", "afterwards").exit_code == 0
+    text = terminal.until(lambda text: "afterwards" in text)
+    assert f"alice at {exchange.http_url}" in text
+
+
+def test_an_exchange_that_is_gone_is_told_with_the_last_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EXCHANGE_LOGIN", str(tmp_path / "login.json"))
+    with run_exchange(users={"alice": 1_000_000}, time="real", language="en") as exchange:
+        url = exchange.http_url
+        assert invoke("login", "alice", "--url", url, EXCHANGE_PASSWORD=exchange.password("alice")).exit_code == 0
+        terminal = Terminal(CU)
+        try:
+            terminal.until(lambda text: CU in text)
+        except BaseException:
+            terminal.close()
+            raise
+    try:
+        text = terminal.until(lambda text: f"connecting to {url}" in text)
+        assert CU in text
+        terminal.press(b"q")
+        assert terminal.ended() == 0
+    finally:
+        terminal.close()
 
 
 def test_without_a_terminal_it_is_asked_for_once(exchange: RunningExchange) -> None:

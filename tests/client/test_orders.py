@@ -160,6 +160,8 @@ async def test_a_cancel_of_an_unknown_order_is_forgotten_with_the_next_step() ->
         for order_id in ("a", "b", "c"):
             await client.cancel(order_id)
             await client.wait_for(lambda now, order_id=order_id: order_id in now.tree["trade"]["alice"]["orders"])
+        sent = [message["order_id"] for message in exchange.received[0] if message["aid"] == "cancel_order"]
+    assert sent == ["a", "b", "c"], "there is room for one: any that was kept would have kept the next one out"
 
 
 async def test_an_order_sent_again_by_hand_is_taken_once() -> None:

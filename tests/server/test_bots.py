@@ -83,7 +83,9 @@ async def test_a_stop_leaves_no_orders_and_nothing_running(exchange: Exchange) -
 
 
 async def test_bots_that_never_began_are_stopped_all_the_same(exchange: Exchange) -> None:
+    decided = exchange.sequencer.decided_log_seq
     await HouseBots(exchange).stop()
+    assert exchange.sequencer.decided_log_seq == decided
 
 
 async def test_the_bots_go_on_after_a_restart(tmp_path: Path) -> None:

@@ -121,6 +121,8 @@ async def test_the_market_is_a_file_or_contracts(market: object) -> None:
     async with exchange_running(market=market) as exchange, DiffClient.connect(exchange.url) as client:  # type: ignore[arg-type]
         await client.login("alice", exchange.password("alice"))
         await client.subscribe(INSTRUMENT)
+        await client.until(lambda mirror: INSTRUMENT in mirror.quotes)
+        assert client.mirror.quotes[INSTRUMENT]["instrument_id"] == INSTRUMENT
 
 
 async def test_one_contract_is_a_market() -> None:

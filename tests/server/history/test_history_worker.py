@@ -133,7 +133,9 @@ async def test_who_gives_up_waiting_leaves_the_line() -> None:
         third = asyncio.ensure_future(history.snapshot(ANN, version=1))
         await asyncio.sleep(0)
         worker.may_answer.set()
-        await asyncio.gather(first, third)
+        answers = await asyncio.gather(first, third)
+    assert [answer.version for answer in answers] == [1, 1]
+    assert len(worker.asked) == 2, "nobody asked for the one who left"
 
 
 async def test_the_time_that_a_question_may_take_is_told_with_the_place_it_reached() -> None:
